@@ -1,0 +1,66 @@
+"""What a change is: one edit to one record, as a patch of field values (sync.md 3.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared_schemas.fields import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An edit as its device recorded it. Immutable once it was sent.
+
+    `n` counts 1, 2, 3 … without gaps within one incarnation of a device. `base` is the server's
+    `seq` of the record that was on the screen when the edit was made, 0 for a record that the
+    server had not seen. `at_ms` is the device's clock, UTC epoch milliseconds; it may be wrong.
+    """
+
+    n: int
+    kind: str
+    record_id: str
+    base: int
+    at_ms: int
+    values: Mapping[str, Value]
+
+
+class Outcome(StrEnum):
+    """What became of a change on the server. Every change gets exactly one; none is dropped."""
+
+    APPLIED = "applied"
+    MERGED = "merged"
+    """Someone else had changed other fields of the record meanwhile; both edits stand."""
+    CONFLICT = "conflict"
+    """Someone else had changed the same field; both values are kept for the county to decide."""
+    HELD = "held"
+    """Not applied; kept, with a reason, on the county's page."""
+
+
+class HeldReason(StrEnum):
+    """Why a change is held."""
+
+    OUT_OF_SCOPE = "out_of_scope"
+    INVALID = "invalid"
+    UNKNOWN_KIND = "unknown_kind"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    MISSING_HOUSEHOLD = "missing_household"
+    DEVICE_REVOKED = "device_revoked"
+    RECORD_VOID = "record_void"
+
+
+def content_hash(change: Change) -> str:
+    """Return 16 hex digits that name the content of a change; equal content, equal hash."""
+    content = [
+        change.n,
+        change.kind,
+        change.record_id,
+        change.base,
+        change.at_ms,
+        dict(sorted(change.values.items())),
+    ]
+    packed = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.blake2b(packed.encode(), digest_size=8).hexdigest()

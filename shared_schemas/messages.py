@@ -1,0 +1,170 @@
+"""The messages of the sync protocol: hello, push, pull, enrolment. The packed form is `wire`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import validate
+
+from shared_schemas.fields import RECORD_ID
+from shared_schemas.protocol import MAX_CHANGES
+
+SAFE_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader keeps exact."""
+
+_id = validate.Regexp(RECORD_ID)
+_count = validate.Range(0, SAFE_INTEGER)
+_name = validate.Regexp(r"^[a-z][a-z0-9_]{0,40}$")
+
+
+class Rows(ma.fields.Field[list[list[Any]]]):
+    """Rows of a group. Only their shape is checked here; a loop, since it is the hot path."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[list[Any]]:
+        if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+            raise ma.ValidationError("rows is a list of lists")
+        if len(value) > MAX_CHANGES:
+            raise ma.ValidationError(f"at most {MAX_CHANGES} changes in one push")
+        return value
+
+
+class ChangeGroup(ma.Schema):
+    """Changes of one kind with the same fields. A row is `[n, id, base, at_ms, value, …]`."""
+
+    kind = ma.fields.String(required=True, validate=_name)
+    fields_ = ma.fields.List(
+        ma.fields.String(validate=_name),
+        required=True,
+        data_key="fields",
+        validate=validate.Length(max=200),
+    )
+    rows = Rows(required=True)
+
+    @ma.validates_schema
+    def rows_have_their_heads(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse rows whose head or length is wrong; the values are judged one by one later."""
+        names = data["fields_"]
+        if len(set(names)) != len(names):
+            raise ma.ValidationError("a field is named twice", "fields")
+        for row in data["rows"]:
+            fault = _row_fault(row, len(names))
+            if fault:
+                raise ma.ValidationError(fault, "rows")
+
+
+def _row_fault(row: list[Any], width: int) -> str | None:
+    if len(row) != 4 + width:
+        return "a row is [n, id, base, at_ms] and one value for each field"
+    n, record_id, base, at_ms = row[:4]
+    if not _is_int(n) or not 1 <= n <= SAFE_INTEGER:
+        return "n counts from 1"
+    if not isinstance(record_id, str) or not RECORD_ID.match(record_id):
+        return "id is 13 or 17 characters of base32"
+    if not _is_int(base) or not 0 <= base <= SAFE_INTEGER:
+        return "base is the seq that the edit started from, 0 for a new record"
+    if not _is_int(at_ms) or abs(at_ms) > SAFE_INTEGER:
+        return "at_ms is UTC epoch milliseconds"
+    return None
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+class PushRequest(ma.Schema):
+    """A batch of changes of one incarnation, `n` without gaps, at most 1,000."""
+
+    protocol = ma.fields.String(required=True, validate=validate.Length(max=20))
+    schema = ma.fields.Integer(required=True, strict=True, validate=_count)
+    incarnation = ma.fields.String(
+        required=True, validate=validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
+    )
+    epoch = ma.fields.String(required=True, validate=validate.Length(max=32))
+    sent_at_ms = ma.fields.Integer(
+        required=True, strict=True, validate=validate.Range(-SAFE_INTEGER, SAFE_INTEGER)
+    )
+    changes = ma.fields.List(
+        ma.fields.Nested(ChangeGroup), required=True, validate=validate.Length(max=MAX_CHANGES)
+    )
+
+
+class OutcomeRow(ma.Schema):
+    """What became of one change."""
+
+    n = ma.fields.Integer(required=True)
+    outcome = ma.fields.String(
+        required=True, validate=validate.OneOf(["applied", "merged", "conflict", "held"])
+    )
+    seq = ma.fields.Integer(required=True, metadata={"description": "0 for a held change"})
+    reason = ma.fields.String(allow_none=True)
+
+
+class PushAnswer(ma.Schema):
+    """`acked` is the highest n stored; every change of the batch has its outcome, old ones too."""
+
+    epoch = ma.fields.String(required=True)
+    acked = ma.fields.Integer(required=True)
+    received_at_ms = ma.fields.Integer(required=True)
+    outcomes = ma.fields.List(ma.fields.Nested(OutcomeRow), required=True)
+
+
+class RowGroup(ma.Schema):
+    """Pulled rows of one kind. A row is `[id, seq, value, …]`."""
+
+    kind = ma.fields.String(required=True)
+    fields_ = ma.fields.List(ma.fields.String(), required=True, data_key="fields")
+    rows = ma.fields.List(ma.fields.List(ma.fields.Raw(allow_none=True)), required=True)
+
+
+class PullLine(ma.Schema):
+    """One line of a pull: rows in the order of seq, and the cursor that continues after them."""
+
+    cursor = ma.fields.String(required=True)
+    more = ma.fields.Boolean(
+        required=True, metadata={"description": "whether rows remain after this answer's last line"}
+    )
+    groups = ma.fields.List(ma.fields.Nested(RowGroup), required=True)
+
+
+class EnrolRequest(ma.Schema):
+    """A phone asks for its token with the one-time code that the county gave out."""
+
+    code = ma.fields.String(required=True, validate=validate.Length(min=4, max=64))
+    incarnation = ma.fields.String(
+        required=True, validate=validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
+    )
+    label = ma.fields.String(load_default="", validate=validate.Length(max=80))
+    app_version = ma.fields.String(load_default="", validate=validate.Length(max=20))
+
+
+class VillageRow(ma.Schema):
+    """A division within the device's scope, from county to village."""
+
+    code = ma.fields.String(required=True)
+    name = ma.fields.String(required=True)
+    level = ma.fields.Integer(required=True)
+
+
+class EnrolAnswer(ma.Schema):
+    """The device's token (shown once) and whom it belongs to."""
+
+    token = ma.fields.String(required=True)
+    device_id = ma.fields.String(required=True)
+
+
+class HelloAnswer(ma.Schema):
+    """What a phone needs to know before it syncs."""
+
+    protocol = ma.fields.String(required=True)
+    schema = ma.fields.Integer(required=True)
+    epoch = ma.fields.String(required=True)
+    now_ms = ma.fields.Integer(required=True)
+    county = ma.fields.String(required=True)
+    scope = ma.fields.String(required=True, metadata={"description": "division prefix"})
+    cadre = ma.fields.String(required=True)
+    office_phone = ma.fields.String(allow_none=True)
+    acked = ma.fields.Integer(
+        required=True, metadata={"description": "highest n stored of this incarnation"}
+    )
+    divisions = ma.fields.List(ma.fields.Nested(VillageRow), required=True)
