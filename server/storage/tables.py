@@ -1,0 +1,435 @@
+"""What the server stores. Record tables follow from the declared fields; the rest stands here.
+
+`county` (six digits) is the first column of every key of a county table and never changes on a
+row, so that the tables can be distributed by county one day. Times are UTC epoch milliseconds.
+Values of declared JSON fields are JSON text, the same on both databases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from shared_schemas.records import RecordKind, record_kinds
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value kept as compact text, NULL for None."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: Any) -> str | None:
+        return (
+            None
+            if value is None
+            else json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        )
+
+    def process_result_value(self, value: Any, _dialect: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+
+_COLUMN_TYPES: Mapping[str, Any] = {"TEXT": Text, "INTEGER": Integer, "JSON": JsonText}
+
+
+def column_type(declared: Any) -> Any:
+    """Return the column type of a declared field."""
+    return Boolean if declared.widget == "flag" else _COLUMN_TYPES[declared.column]
+
+
+def record_tables() -> dict[str, Table]:
+    """Return the table of each kind of record, made from its declared fields."""
+    return _record_tables(record_kinds())
+
+
+@cache
+def _record_tables(kinds: tuple[RecordKind, ...]) -> dict[str, Table]:
+    known = MetaData(naming_convention=NAMES)
+    return {kind.name: _record_table(kind, known) for kind in kinds}
+
+
+def _record_table(kind: RecordKind, known: MetaData) -> Table:
+    columns = [
+        Column("county", String(6), primary_key=True),
+        Column("id", String(17), primary_key=True),
+        Column("seq", BigInteger, nullable=False),
+        Column("stamps", JsonText, nullable=False),
+        Column("extra", JsonText),
+    ]
+    if "village_code" not in kind.fields:
+        columns.append(Column("village_code", String(12)))
+    columns += [Column(name, column_type(f), nullable=True) for name, f in kind.fields.items()]
+    table = Table(kind.name, known, *columns)
+    Index(None, table.c.county, table.c.seq)
+    Index(None, table.c.county, table.c.village_code)
+    for name in ("household_id", "member_id", "id_no", "registry_no", "phone"):
+        if name in table.c:
+            Index(None, table.c.county, table.c[name])
+    return table
+
+
+metadata = MetaData(naming_convention=NAMES)
+
+
+def _table(name: str, *columns: Any) -> Table:
+    return Table(name, metadata, *columns)
+
+
+def _county() -> Column[str]:
+    return Column("county", String(6), primary_key=True)
+
+
+meta = _table("meta", Column("key", String(40), primary_key=True), Column("value", Text))
+"""`epoch`: random id of this life of the database. `schema`: version of the declared fields."""
+
+county_counter = _table("county_counter", _county(), Column("seq", BigInteger, nullable=False))
+"""The county's sequence; taken last in the writing transaction (sync.md 3.4)."""
+
+feed_commit = _table(
+    "feed_commit",
+    _county(),
+    Column("seq", BigInteger, primary_key=True),
+    Column("tag", String(8), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""Last seq of each writing transaction, with a random tag that proves a cursor belongs to it."""
+
+division = _table(
+    "division",
+    Column("code", String(12), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("parent", String(12), index=True),
+    Column("valid_from", String(10)),
+    Column("valid_to", String(10)),
+    Column("successor", String(12)),
+    Column("urban_rural", String(3)),
+)
+
+organisation = _table(
+    "organisation",
+    Column("id", String(17), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("type", String(20), nullable=False),
+    Column("uscc", String(18)),
+    Column("division", String(12)),
+    Column("licence_no", Text),
+    Column("contact", Text),
+    Column("phone", Text),
+    Column("counties", JsonText, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+"""`counties`: six-digit codes of the counties whose lists the firm may pull (its agreements)."""
+
+user_account = _table(
+    "user_account",
+    Column("id", String(17), primary_key=True),
+    Column("login", String(80), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("phone", Text),
+    Column("role", String(20), nullable=False),
+    Column("scope", String(12), nullable=False),
+    Column("org_id", String(17)),
+    Column("password_hash", Text),
+    Column("active", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+"""`role` is a code of user_role; `scope` a division prefix, empty for a firm's user."""
+
+device = _table(
+    "device",
+    _county(),
+    Column("id", String(17), primary_key=True),
+    Column("user_id", String(17), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("scope", String(12), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("state", String(10), nullable=False),
+    Column("enrolled_at_ms", BigInteger, nullable=False),
+    Column("last_sync_at_ms", BigInteger),
+    Column("clock_skew_s", Integer),
+    Column("app_version", Text),
+)
+
+enrolment = _table(
+    "enrolment",
+    Column("code_hash", String(64), primary_key=True),
+    Column("county", String(6), nullable=False),
+    Column("user_id", String(17), nullable=False),
+    Column("scope", String(12), nullable=False),
+    Column("made_by", String(17)),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("used_at_ms", BigInteger),
+)
+
+incarnation = _table(
+    "incarnation",
+    _county(),
+    Column("id", String(13), primary_key=True),
+    Column("device_id", String(17), nullable=False),
+    Column("acked_n", BigInteger, nullable=False),
+    Column("first_seen_ms", BigInteger, nullable=False),
+)
+
+change = _table(
+    "change",
+    _county(),
+    Column("incarnation", String(13), primary_key=True),
+    Column("n", BigInteger, primary_key=True),
+    Column("hash", String(16), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("record_id", String(17), nullable=False),
+    Column("village_code", String(12)),
+    Column("base", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("eff_ms", BigInteger, nullable=False),
+    Column("values", JsonText, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("reason", String(40)),
+    Column("seq", BigInteger, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("author_id", String(17), nullable=False),
+    Column("device_id", String(17)),
+    Column("resolution", String(20)),
+    Column("resolved_by", String(17)),
+    Column("resolved_at_ms", BigInteger),
+)
+"""Every change that ever arrived, with its outcome: the audit trail and the list of held ones.
+
+The primary key is what makes a change sent twice have one effect.
+"""
+Index(None, change.c.county, change.c.record_id)
+Index(None, change.c.county, change.c.outcome, change.c.resolution)
+
+conflict = _table(
+    "conflict",
+    _county(),
+    Column("id", String(17), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("record_id", String(17), nullable=False),
+    Column("household_id", String(17)),
+    Column("village_code", String(12)),
+    Column("field", String(41), nullable=False),
+    Column("ours", JsonText),
+    Column("theirs", JsonText),
+    Column("ours_author", String(17)),
+    Column("theirs_author", String(17)),
+    Column("ours_incarnation", String(13)),
+    Column("theirs_incarnation", String(13)),
+    Column("ours_at_ms", BigInteger),
+    Column("theirs_at_ms", BigInteger),
+    Column("shown", String(6), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("decided_value", JsonText),
+    Column("decided_by", String(17)),
+    Column("decided_at_ms", BigInteger),
+    UniqueConstraint("county", "kind", "record_id", "field", "theirs_incarnation", "state"),
+)
+"""`state`: open or decided. Both values stay for ever."""
+Index(None, conflict.c.county, conflict.c.seq)
+Index(None, conflict.c.county, conflict.c.household_id)
+
+review = _table(
+    "review",
+    _county(),
+    Column("household_id", String(17), primary_key=True),
+    Column("village_code", String(12)),
+    Column("seq", BigInteger, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("lane", String(6)),
+    Column("hits", JsonText, nullable=False),
+    Column("bundle_seq", BigInteger, nullable=False),
+    Column("submitted_at_ms", BigInteger),
+    Column("submitted_by", String(17)),
+    Column("comments", JsonText, nullable=False),
+    Column("decided_by", String(17)),
+    Column("decided_at_ms", BigInteger),
+    Column("approved_at_ms", BigInteger),
+    Column("approved_values", JsonText),
+)
+"""Review of a household bundle. `state`: to_confirm (from a roster), in_review, returned, approved,
+void. `comments`: [{kind, record_id, field, text}], the reviewer's words bound to fields.
+`bundle_seq`: highest seq of the bundle's records, so that a decision about an older state is
+refused. `approved_values`: [[kind, id, values]] of the version that lists still show."""
+Index(None, review.c.county, review.c.state, review.c.lane)
+Index(None, review.c.county, review.c.seq)
+Index(None, review.c.county, review.c.village_code)
+
+labourer = _table(
+    "labourer",
+    _county(),
+    Column("member_id", String(17), primary_key=True),
+    Column("household_id", String(17), nullable=False),
+    Column("village_code", String(12), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("phone", Text),
+    Column("sex", String(1)),
+    Column("birth_date", String(10)),
+    Column("labour_ability", String(2)),
+    Column("in_school", String(2)),
+    Column("graduates_on", String(10)),
+    Column("wants_job", String(2)),
+    Column("reach", String(2)),
+    Column("wage_floor", Integer),
+    Column("available_from", String(10)),
+    Column("confirmed_on", String(10)),
+    Column("together_with", String(2)),
+    Column("share_hr", Boolean, nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Column("listable", Boolean, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("card", JsonText, nullable=False),
+    Column("occupations", Text, nullable=False),
+    Column("approved_at_ms", BigInteger, nullable=False),
+)
+"""One row for each working-age member of an approved bundle: what the labour list asks and shows.
+
+Derived at approval from the approved values; a withdrawal of consent or a death updates it at once.
+`card` holds the fields whose declaration names the audience firm_list. `occupations`: wished codes
+between commas (`,01,03,`), `*` for any. `listable`: has an ID number or needs none."""
+Index(None, labourer.c.county, labourer.c.share_hr, labourer.c.wants_job, labourer.c.confirmed_on)
+Index(None, labourer.c.county, labourer.c.household_id)
+
+hold = _table(
+    "hold",
+    _county(),
+    Column("member_id", String(17), primary_key=True),
+    Column("org_id", String(17), nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("extended", Boolean, nullable=False),
+)
+
+list_pull = _table(
+    "list_pull",
+    Column("id", String(17), primary_key=True),
+    Column("org_id", String(17), nullable=False, index=True),
+    Column("user_id", String(17)),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("filters", JsonText, nullable=False),
+    Column("counties", JsonText, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("channel", String(10), nullable=False),
+)
+"""Who pulled which list, when and what for. `channel`: page, api, xlsx."""
+
+list_pull_row = _table(
+    "list_pull_row",
+    _county(),
+    Column("pull_id", String(17), primary_key=True),
+    Column("member_id", String(17), primary_key=True),
+    Column("list_no", Integer, nullable=False),
+)
+
+reveal = _table(
+    "reveal",
+    _county(),
+    Column("id", String(17), primary_key=True),
+    Column("org_id", String(17), nullable=False),
+    Column("user_id", String(17)),
+    Column("member_id", String(17), nullable=False),
+    Column("pull_id", String(17), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+Index(None, reveal.c.org_id, reveal.c.at_ms)
+
+api_key = _table(
+    "api_key",
+    Column("id", String(17), primary_key=True),
+    Column("org_id", String(17), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("revoked_at_ms", BigInteger),
+)
+
+roster_import = _table(
+    "roster_import",
+    _county(),
+    Column("id", String(17), primary_key=True),
+    Column("file_name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("by_user", String(17), nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("finished_at_ms", BigInteger),
+    Column("state", String(10), nullable=False),
+    Column("mapping", JsonText, nullable=False),
+    Column("rows_read", Integer, nullable=False),
+    Column("rows_total", Integer, nullable=False),
+    Column("rows_bad", Integer, nullable=False),
+    Column("households_new", Integer, nullable=False),
+    Column("members_new", Integer, nullable=False),
+    Column("records_changed", Integer, nullable=False),
+    Column("message", Text),
+)
+"""One run of the roster import; `rows_read` against `rows_total` is its progress."""
+
+roster_fault = _table(
+    "roster_fault",
+    _county(),
+    Column("import_id", String(17), primary_key=True),
+    Column("row_no", Integer, primary_key=True),
+    Column("column_no", Integer, primary_key=True),
+    Column("heading", Text, nullable=False),
+    Column("value", Text),
+    Column("reason", Text, nullable=False),
+)
+
+roster_row = _table(
+    "roster_row",
+    _county(),
+    Column("kind", String(20), primary_key=True),
+    Column("record_id", String(17), primary_key=True),
+    Column("values", JsonText, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+"""What the last roster said of a record, and the seq at which it said so: the base of the next
+import's changes. The same file again differs in nothing, so it changes nothing."""
+
+audit = _table(
+    "audit",
+    _county(),
+    Column("id", String(17), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", String(17), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("target_kind", String(20)),
+    Column("target_id", String(40)),
+    Column("detail", JsonText),
+)
+Index(None, audit.c.county, audit.c.at_ms)
+
+rate_count = _table(
+    "rate_count",
+    Column("bucket", String(80), primary_key=True),
+    Column("window", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+"""Calls counted per bucket (device, key, login) and minute."""
