@@ -36,7 +36,7 @@ SURNAMES = """
 宿 su 应 ying 相 xiang 行 xing 郇 xun 费 fei 柏 bai 呙 guo 撒 sa 阚 kan 哈 ha 纪 ji 过 guo 燕 yan
 宁 ning 秘 bi 都 du 訾 zi 藏 zang 粘 nian 能 nai 盛 sheng 乜 nie 仝 tong 薄 bo 干 gan 殷 yin 郄 qie
 郤 xi 钭 tou 亓 qi 昝 zan 逯 lu 佘 she 阙 que 眭 sui 任 ren 冯 feng 卜 bu 景 jing 系 xi 番 pan
-适 kuo 长 zhang 陆 lu 闫 yan 叶 ye 曲 qu 蒙 meng 万 wan 伍 wu 余 yu 尹 yin 谷 gu 
+适 kuo 长 zhang 陆 lu 闫 yan 叶 ye 曲 qu 蒙 meng 万 wan 伍 wu 余 yu 尹 yin 谷 gu
 居 ju 降 jiang 倪 ni 兴 xing 率 lü 咎 jiu 妫 gui 朝 chao 澹 tan 台 tai 卓 zhuo 岑 cen 车 che 邸 di
 尉迟 yu-chi 长孙 zhang-sun 澹台 tan-tai 万俟 mo-qi 单于 chan-yu 鲜于 xian-yu 令狐 ling-hu 夏侯 xia-hou
 皇甫 huang-fu 宇文 yu-wen 慕容 mu-rong 上官 shang-guan 欧阳 ou-yang 司马 si-ma 诸葛 zhu-ge 东方 dong-fang
