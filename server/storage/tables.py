@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -248,9 +247,19 @@ conflict = _table(
     Column("decided_value", JsonText),
     Column("decided_by", String(17)),
     Column("decided_at_ms", BigInteger),
-    UniqueConstraint("county", "kind", "record_id", "field", "theirs_incarnation", "state"),
 )
 """`state`: open or decided. Both values stay for ever."""
+Index(
+    "uq_conflict_one_open_per_branch",
+    conflict.c.county,
+    conflict.c.kind,
+    conflict.c.record_id,
+    conflict.c.field,
+    conflict.c.theirs_incarnation,
+    unique=True,
+    sqlite_where=conflict.c.state == "open",
+    postgresql_where=conflict.c.state == "open",
+)
 Index(None, conflict.c.county, conflict.c.seq)
 Index(None, conflict.c.county, conflict.c.household_id)
 
