@@ -1,0 +1,1 @@
+"""Commands that make what is checked in under static/vendor."""
