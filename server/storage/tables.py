@@ -302,12 +302,14 @@ labourer = _table(
     Column("labour_ability", String(2)),
     Column("in_school", String(2)),
     Column("graduates_on", String(10)),
+    Column("speaks_mandarin", String(2)),
     Column("wants_job", String(2)),
     Column("reach", String(2)),
     Column("wage_floor", Integer),
     Column("available_from", String(10)),
     Column("confirmed_on", String(10)),
     Column("together_with", String(2)),
+    Column("partners", JsonText, nullable=False),
     Column("share_hr", Boolean, nullable=False),
     Column("gone", Boolean, nullable=False),
     Column("listable", Boolean, nullable=False),
@@ -320,7 +322,8 @@ labourer = _table(
 
 Derived at approval from the approved values; a withdrawal of consent or a death updates it at once.
 `card` holds the fields whose declaration names the audience firm_list. `occupations`: wished codes
-between commas (`,01,03,`), `*` for any. `listable`: has an ID number or needs none."""
+between commas (`,01,03,`), `*` for any. `partners`: member ids of the spouse, father, son or brother
+whom this person wants to go with. `listable`: has an ID number."""
 Index(None, labourer.c.county, labourer.c.share_hr, labourer.c.wants_job, labourer.c.confirmed_on)
 Index(None, labourer.c.county, labourer.c.household_id)
 
