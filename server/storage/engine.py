@@ -70,6 +70,17 @@ def upsert(connection: Connection, table: Any, key: list[str]) -> Insert:
     return insert.on_conflict_do_update(index_elements=key, set_=rest)
 
 
+def insert_or_add(connection: Connection, table: Any, key: list[str], counter: str) -> Any:
+    """Return an INSERT that adds to the counter of an existing row; it returns the new count."""
+    insert = (
+        postgresql.insert(table)
+        if connection.dialect.name == "postgresql"
+        else sqlite.insert(table)
+    )
+    grown = {counter: table.c[counter] + insert.excluded[counter]}
+    return insert.on_conflict_do_update(index_elements=key, set_=grown).returning(table.c[counter])
+
+
 def insert_ignoring(connection: Connection, table: Any) -> Insert:
     """Return an INSERT that leaves an existing row alone."""
     insert = (

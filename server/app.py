@@ -1,0 +1,88 @@
+"""Puts the server together: settings, database, access, errors, routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_wtf import CSRFProtect
+
+from server.access import Server, audience, prepare_access, wall_clock
+from server.api.problems import ProblemApi, handle_errors
+from server.observe import configure_logs, observe
+from server.settings import Settings, secret_key_of
+from server.storage.engine import open_engine
+
+API_MODULES = ("sync", "labour", "health")
+WEB_MODULES = ("accounts", "review", "conflicts", "roster", "labour", "home")
+SMALL_BODY_BYTES = 64 * 1024
+
+
+def create_app(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Flask:
+    """Return the server for these settings; `clock` gives UTC epoch milliseconds.
+
+    The database must have been upgraded (`chushan db upgrade`; `chushan serve` does it).
+    """
+    configure_logs(settings.log_level)
+    app = Flask(
+        "server", root_path=None, static_folder="web/static", template_folder="web/templates"
+    )
+    app.config.update(
+        SECRET_KEY=secret_key_of(settings),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SECURE=settings.secure_cookies,
+        WTF_CSRF_TIME_LIMIT=None,  # a reviewer's page stays open all day
+        WTF_CSRF_SSL_STRICT=settings.secure_cookies,
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes + SMALL_BODY_BYTES,
+        API_TITLE="出山 Chushan",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["chushan"] = Server(
+        open_engine(settings.database_url), settings, app.config["SECRET_KEY"], clock
+    )
+    observe(app)
+    prepare_access(app)
+    handle_errors(app)
+    csrf = CSRFProtect(app)
+    api = ProblemApi(app)
+    for name in API_MODULES:
+        blueprint = _blueprint(f"server.api.{name}")
+        if blueprint is not None:
+            csrf.exempt(blueprint)
+            api.register_blueprint(blueprint)
+    for name in WEB_MODULES:
+        blueprint = _blueprint(f"server.web.{name}")
+        if blueprint is not None:
+            app.register_blueprint(blueprint)
+    app.view_functions["static"] = audience("public")(app.view_functions["static"])
+    app.after_request(_protect)
+    return app
+
+
+def _blueprint(module: str) -> Any:
+    if find_spec(module) is None:
+        return None
+    return import_module(module).blueprint
+
+
+def _protect(response: Response) -> Response:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+        " frame-ancestors 'none'; form-action 'self'",
+    )
+    if request.endpoint != "static":
+        # Nearly every answer holds personal data; none of it belongs into a shared cache.
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,188 @@
+"""Phones: enrolment codes, tokens, and how far each incarnation has been received."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from server.storage.engine import insert_ignoring
+from server.storage.tables import device, enrolment, incarnation, user_account
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A phone of a cadre. `scope` is the division prefix whose records it holds."""
+
+    id: str
+    county: str
+    user_id: str
+    scope: str
+    label: str
+    state: str
+    cadre: str = ""
+    last_sync_at_ms: int | None = None
+    clock_skew_s: int | None = None
+    app_version: str | None = None
+
+
+def _device(row: RowMapping) -> Device:
+    return Device(
+        id=row["id"],
+        county=row["county"],
+        user_id=row["user_id"],
+        scope=row["scope"],
+        label=row["label"],
+        state=row["state"],
+        cadre=row["cadre"],
+        last_sync_at_ms=row["last_sync_at_ms"],
+        clock_skew_s=row["clock_skew_s"],
+        app_version=row["app_version"],
+    )
+
+
+_devices = select(device, user_account.c.name.label("cadre")).join(
+    user_account, user_account.c.id == device.c.user_id
+)
+
+
+def device_by_token_hash(conn: Connection, token_hash: str) -> Device | None:
+    """Return the device that a token belongs to, whatever its state."""
+    row = conn.execute(_devices.where(device.c.token_hash == token_hash)).mappings().first()
+    return None if row is None else _device(row)
+
+
+def devices_within(conn: Connection, county: str, scope: str) -> list[Device]:
+    """Return a county's devices whose scope lies within a division prefix, last heard first."""
+    query = _devices.where(
+        device.c.county == county, device.c.scope.startswith(scope, autoescape=True)
+    ).order_by(device.c.last_sync_at_ms.desc(), device.c.id)
+    return [_device(row) for row in conn.execute(query).mappings()]
+
+
+def add_device(conn: Connection, new: Device, *, token_hash: str, now_ms: int) -> None:
+    """Add a device with the hash of its token."""
+    conn.execute(
+        insert(device).values(
+            county=new.county,
+            id=new.id,
+            user_id=new.user_id,
+            label=new.label,
+            scope=new.scope,
+            token_hash=token_hash,
+            state=new.state,
+            enrolled_at_ms=now_ms,
+            app_version=new.app_version,
+        )
+    )
+
+
+def set_device_state(conn: Connection, county: str, device_id: str, state: str) -> bool:
+    """Set a device's state (a code of device_state); return whether it exists."""
+    done = conn.execute(
+        update(device)
+        .where(device.c.county == county, device.c.id == device_id)
+        .values(state=state)
+    )
+    return done.rowcount == 1
+
+
+def note_sync(
+    conn: Connection, county: str, device_id: str, *, now_ms: int, clock_skew_s: int | None = None
+) -> None:
+    """Note when a device was heard of, and how far its clock was off (ahead is positive)."""
+    values: dict[str, int] = {"last_sync_at_ms": now_ms}
+    if clock_skew_s is not None:
+        values["clock_skew_s"] = clock_skew_s
+    conn.execute(
+        update(device).where(device.c.county == county, device.c.id == device_id).values(**values)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an enrolment code stands for."""
+
+    county: str
+    user_id: str
+    scope: str
+
+
+def add_enrolment(
+    conn: Connection,
+    granted: Enrolment,
+    *,
+    code_hash: str,
+    made_by: str | None,
+    expires_at_ms: int,
+) -> None:
+    """Add a one-time code by its hash."""
+    conn.execute(
+        insert(enrolment).values(
+            code_hash=code_hash,
+            county=granted.county,
+            user_id=granted.user_id,
+            scope=granted.scope,
+            made_by=made_by,
+            expires_at_ms=expires_at_ms,
+        )
+    )
+
+
+def use_enrolment(conn: Connection, code_hash: str, now_ms: int) -> Enrolment | None:
+    """Use up a code; None when it is unknown, used or expired. Two at once: one gets it."""
+    used = conn.execute(
+        update(enrolment)
+        .where(
+            enrolment.c.code_hash == code_hash,
+            enrolment.c.used_at_ms.is_(None),
+            enrolment.c.expires_at_ms > now_ms,
+        )
+        .values(used_at_ms=now_ms)
+        .returning(enrolment.c.county, enrolment.c.user_id, enrolment.c.scope)
+    ).first()
+    return None if used is None else Enrolment(used.county, used.user_id, used.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Incarnation:
+    """How far one life of an installation has been received."""
+
+    id: str
+    device_id: str
+    acked_n: int
+
+
+def incarnation_of(
+    conn: Connection, county: str, incarnation_id: str, *, lock: bool = False
+) -> Incarnation | None:
+    """Return an incarnation; `lock` makes a second writer of the same one wait (PostgreSQL)."""
+    query = select(incarnation).where(
+        incarnation.c.county == county, incarnation.c.id == incarnation_id
+    )
+    row = conn.execute(query.with_for_update() if lock else query).first()
+    return None if row is None else Incarnation(row.id, row.device_id, row.acked_n)
+
+
+def begin_incarnation(
+    conn: Connection, county: str, incarnation_id: str, device_id: str, now_ms: int
+) -> None:
+    """Add an incarnation that was heard of for the first time; an existing one stays as it is."""
+    conn.execute(
+        insert_ignoring(conn, incarnation).values(
+            county=county,
+            id=incarnation_id,
+            device_id=device_id,
+            acked_n=0,
+            first_seen_ms=now_ms,
+        )
+    )
+
+
+def set_acked(conn: Connection, county: str, incarnation_id: str, acked_n: int) -> None:
+    """Set the highest n that is stored of an incarnation."""
+    conn.execute(
+        update(incarnation)
+        .where(incarnation.c.county == county, incarnation.c.id == incarnation_id)
+        .values(acked_n=acked_n)
+    )
