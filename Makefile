@@ -1,0 +1,37 @@
+# The front door. `make demo` to try it, `make test` to check it.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench docs pictures lock setup-app setup-dev setup-bench
+
+ARGS ?=
+PYTHON ?= python3
+export PYTHON
+
+help: ## Say what can be made.
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+
+demo: setup-app ## Server with two invented counties, and the phone app where there is a screen.
+	@.venv/bin/chushan demo $(ARGS)
+
+test: setup-dev lint ## Everything: style, types, imports, all tests on both databases, browser, window.
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: setup-dev ## Style, types and who may import whom.
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: setup-bench ## Measure, beside a peer, and write docs/benchmarks.md.
+	@.venv/bin/python -m benchmarks.run $(ARGS)
+
+docs: setup-dev ## Write the generated pages of docs/ anew.
+	@.venv/bin/python scripts/build_docs.py
+
+pictures: setup-dev ## Take the pictures in docs/pictures anew.
+	@.venv/bin/python scripts/take_pictures.py $(ARGS)
+
+lock: setup-dev ## Choose versions anew: requirements/*.txt.
+	@scripts/lock.sh
+
+setup-app setup-dev setup-bench:
+	@scripts/setup.sh $(subst setup-,,$@)
