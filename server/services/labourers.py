@@ -30,7 +30,7 @@ ETHNIC = "ethnic"
 
 @dataclass(frozen=True, slots=True)
 class CardField:
-    """A field that a firm's list shows. `key` names it in JSON; two kinds may share a field name."""
+    """A field that a firm may see. `key` names it in JSON; two kinds may share a field name."""
 
     key: str
     kind: str
@@ -40,16 +40,21 @@ class CardField:
 
 def card_fields() -> tuple[CardField, ...]:
     """Return the fields whose declaration names the audience firm_list, in form order."""
-    return _card_fields(record_kinds())
+    return _fields_for(Audience.FIRM_LIST, record_kinds())
+
+
+def reveal_fields() -> tuple[CardField, ...]:
+    """Return the fields whose declaration names the audience firm_reveal."""
+    return _fields_for(Audience.FIRM_REVEAL, record_kinds())
 
 
 @cache
-def _card_fields(kinds: tuple[RecordKind, ...]) -> tuple[CardField, ...]:
+def _fields_for(audience: Audience, kinds: tuple[RecordKind, ...]) -> tuple[CardField, ...]:
+    order = ("member", "intention", "household")
     named = [
         (kind, name)
-        for kind in kinds
-        if kind.name in ("household", "member", "intention")
-        for name in kind.seen_by(Audience.FIRM_LIST)
+        for kind in sorted((k for k in kinds if k.name in order), key=lambda k: order.index(k.name))
+        for name in kind.seen_by(audience)
     ]
     names = [name for _, name in named]
     return tuple(
@@ -73,11 +78,12 @@ def labourer_row(
         "member": member,
         "intention": intention,
     }
-    card = {
-        field.key: sources[field.kind][field.name]
-        for field in card_fields()
-        if sources[field.kind].get(field.name) is not None
-    }
+
+    def told(fields: Iterable[CardField]) -> dict[str, Any]:
+        values = {field.key: sources[field.kind].get(field.name) for field in fields}
+        return {key: value for key, value in values.items() if value is not None}
+
+    card = told(card_fields())
     if intention.get("share_ethnic") is True and member.get(ETHNIC):
         card[ETHNIC] = member[ETHNIC]
     wished = ["*"] if intention.get("any_occupation") else intention.get("occupations") or []
@@ -87,7 +93,6 @@ def labourer_row(
         "household_id": bundle.household["id"],
         "village_code": bundle.household.get("village_code") or "",
         "name": member.get("name") or "",
-        "phone": member.get("phone") or bundle.household.get("phone"),
         **{name: member.get(name) for name in _OF_MEMBER},
         **{name: intention.get(name) for name in _OF_INTENTION},
         "partners": sorted(partners(bundle, member, intention)),
@@ -96,6 +101,7 @@ def labourer_row(
         "listable": bool(member.get("id_no")),
         "state": placement_state(bundle, member["id"]),
         "card": card,
+        "reveals": told(reveal_fields()),
         "occupations": f",{','.join(wished)}," if wished else "",
         "approved_at_ms": approved_at_ms,
     }

@@ -296,7 +296,6 @@ labourer = _table(
     Column("household_id", String(17), nullable=False),
     Column("village_code", String(12), nullable=False),
     Column("name", Text, nullable=False),
-    Column("phone", Text),
     Column("sex", String(1)),
     Column("birth_date", String(10)),
     Column("labour_ability", String(2)),
@@ -315,13 +314,15 @@ labourer = _table(
     Column("listable", Boolean, nullable=False),
     Column("state", String(12), nullable=False),
     Column("card", JsonText, nullable=False),
+    Column("reveals", JsonText, nullable=False),
     Column("occupations", Text, nullable=False),
     Column("approved_at_ms", BigInteger, nullable=False),
 )
 """One row for each working-age member of an approved bundle: what the labour list asks and shows.
 
 Derived at approval from the approved values; a withdrawal of consent or a death updates it at once.
-`card` holds the fields whose declaration names the audience firm_list. `occupations`: wished codes
+`card` holds the fields whose declaration names the audience firm_list, `reveals` those of
+firm_reveal. `occupations`: wished codes
 between commas (`,01,03,`), `*` for any. `partners`: member ids of the spouse, father, son or brother
 whom this person wants to go with. `listable`: has an ID number."""
 Index(None, labourer.c.county, labourer.c.share_hr, labourer.c.wants_job, labourer.c.confirmed_on)

@@ -8,6 +8,7 @@ import marshmallow as ma
 
 from shared_schemas.fields import (
     INTERNAL,
+    LISTED,
     REVEALED,
     Code,
     Day,
@@ -215,7 +216,7 @@ class Household(ma.Schema):
     office_phone = Phone(
         "村办公电话",
         "Village office phone",
-        audiences=REVEALED | INTERNAL,
+        audiences=LISTED | REVEALED,
         sensitivity=Sensitivity.PLAIN,
     )
     yearly_income_band = Code(
