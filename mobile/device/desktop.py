@@ -1,0 +1,37 @@
+"""The port of a PC: for trying the app, for the tests, and for offices that type at a desk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def storage_dir() -> Path:
+    """Return the folder of the app's database; it is made."""
+    root = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    if sys.platform == "win32":
+        root = os.environ.get("LOCALAPPDATA") or Path.home()
+    folder = Path(root) / "chushan"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def no_backup_dir() -> Path | None:
+    """Return a folder that backups leave out; a PC has none."""
+    return None
+
+
+def has_signal() -> bool | None:
+    """Return whether there may be a network; None: only trying tells."""
+    return None
+
+
+def share(path: Path, title: str) -> bool:
+    """Show a file to the user in the system's way; False when there is none. `title` is unused."""
+    opener = shutil.which("xdg-open") or shutil.which("open")
+    if sys.platform == "win32" or opener is None:
+        return False
+    return subprocess.run([opener, str(path.parent)], check=False).returncode == 0
