@@ -1,6 +1,6 @@
 """Make static/vendor again: `python -m server.web.tools.build_vendor` (needs npm and a network).
 
-Fetches pinned npm packages, compiles govuk-frontend's Sass with `govuk.scss`, copies the scripts and
+Fetches pinned npm packages, compiles govuk-frontend's Sass with `govuk.scss`, copies htmx and the
 licences, and writes VERSIONS with each file's SHA-256. The result is checked in, so that nobody who
 runs the server needs npm. A test compares the checked-in files with VERSIONS.
 """
@@ -53,9 +53,6 @@ def build() -> None:
              f"--load-path={modules}", str(HERE / "govuk.scss"), str(VENDOR / "govuk-frontend.css")],
             cwd=work, check=True,
         )  # fmt: skip
-        govuk = modules / "govuk-frontend/dist/govuk/govuk-frontend.min.js"
-        script = govuk.read_text("utf-8").split("//# sourceMappingURL")[0]
-        (VENDOR / "govuk-frontend.js").write_text(script, "utf-8")
         shutil.copy(modules / "htmx.org/dist/htmx.min.js", VENDOR / "htmx.js")
         shutil.copy(modules / "htmx.org/LICENSE", VENDOR / "htmx.LICENSE.txt")
         (VENDOR / "govuk-frontend.LICENSE.txt").write_text(MIT)
