@@ -8,9 +8,11 @@ from the declarations (`card_fields`), the same for JSON and spreadsheet.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row
 
@@ -256,6 +258,9 @@ def pull_list(
                      limit=limit, today=today, now_ms=now_ms)  # fmt: skip
 
 
+_CURSOR = re.compile(r"([0-9a-z]{13,17})\.([0-9]{1,9})")
+
+
 def next_page(
     conn: Connection, firm: Firm, cursor: str, *, limit: int, today: str, now_ms: int
 ) -> PulledList:
@@ -263,19 +268,20 @@ def next_page(
 
     A cursor asked twice gives the same people twice, less those who withdrew meanwhile.
     """
-    pull_id, _, given = cursor.partition(".")
-    pull = storage.pull_of(conn, pull_id, firm.org_id, lock=True)
-    if pull is None or not given.isdigit() or int(given) > pull.rows:
+    match = _CURSOR.fullmatch(cursor)
+    pull = storage.pull_of(conn, match[1], firm.org_id, lock=True) if match else None
+    if match is None or pull is None or int(match[2]) > pull.rows:
         raise ChushanError("bad_query", "cursor 无效")
+    pull_id, given = match[1], int(match[2])
     filters = filters_from(pull.filters)
-    if int(given) == pull.rows:
+    if given == pull.rows:
         return _new_page(conn, firm, filters, pull_id, pull.rows, at_ms=pull.at_ms,
                          purpose=pull.purpose, limit=limit, today=today, now_ms=now_ms)  # fmt: skip
     criteria = criteria_for(filters, firm, today=today, now_ms=now_ms)
-    listed = storage.pull_rows_after(conn, pull_id, firm.counties, int(given), limit)
+    listed = storage.pull_rows_after(conn, pull_id, firm.counties, given, limit)
     numbers = {row.member_id: row.list_no for row in listed}
     again = storage.available_among(conn, criteria, list(numbers))
-    last = max(numbers.values(), default=int(given))
+    last = max(numbers.values(), default=given)
     rows = _list_rows(conn, firm, pull_id, again, numbers, today=today, now_ms=now_ms)
     return PulledList(pull_id, pull.at_ms, pull.purpose, storage.count_available(conn, criteria),
                       rows, f"{pull_id}.{last}")  # fmt: skip
@@ -454,6 +460,12 @@ def _hold_verdict(
     if held.org_id == org_id and held.until_ms + HOLD_MS > now_ms:
         return "wrong_state", False, 0
     return "", False, now_ms + HOLD_MS
+
+
+def day_start_ms(today: str, timezone: str) -> int:
+    """Return when a local day began, UTC epoch milliseconds."""
+    midnight = dt.datetime.combine(dt.date.fromisoformat(today), dt.time(), ZoneInfo(timezone))
+    return int(midnight.timestamp() * 1000)
 
 
 def reveal_listed(
