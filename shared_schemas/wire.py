@@ -11,13 +11,12 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib import resources
 from typing import Any
 
 from shared_schemas.changes import Change
-from shared_schemas.codes import code_list
-from shared_schemas.fields import Codes, Value
-from shared_schemas.protocol import MAX_MESSAGE_BYTES
-from shared_schemas.records import record_kinds
+from shared_schemas.fields import Value
+from shared_schemas.protocol import MAX_MESSAGE_BYTES, PROTOCOL
 
 
 class NotAMessageError(ValueError):
@@ -25,25 +24,13 @@ class NotAMessageError(ValueError):
 
 
 @cache
-def dictionary() -> bytes:
-    """Return the preset dictionary: what most messages repeat, the most frequent last.
+def dictionary(protocol: str = PROTOCOL) -> bytes:
+    """Return the preset dictionary of a protocol version: what typical messages repeat.
 
-    It is derived from the declared fields. Its Adler-32 stands in the deflate header, so a peer
-    with another dictionary is noticed, not misread.
+    Each is a frozen file, made by `scripts/build_dictionary.py`. Its Adler-32 stands in the deflate
+    header, so a peer with another dictionary is noticed, not misread.
     """
-    words: list[str] = []
-    for kind in reversed(record_kinds()):
-        listed = [f.codes for f in kind.fields.values() if isinstance(f, Codes)]
-        words += [f'["{code.code}"]' for name in listed for code in code_list(name).codes[:6]]
-        names = [name for name, f in kind.fields.items() if f.info.group] + ["household_id"]
-        words.append(
-            f'{{"kind":"{kind.name}","fields":{json.dumps(names, separators=(",", ":"))},"rows":[['
-        )
-    words.append('"王李张刘陈杨黄罗韦岑梁吴周"520000522300"2026-19520198520199"')
-    words.append(
-        ',"1","10","12","20","70","80","01","09",true,false,null,[],"],["0","1","2",[["1"]'
-    )
-    return "".join(words).encode()[-32_000:]
+    return resources.files("shared_schemas").joinpath(f"dictionaries/{protocol}.txt").read_bytes()
 
 
 def pack(message: Mapping[str, Any]) -> bytes:
