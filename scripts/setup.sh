@@ -113,7 +113,7 @@ install_python_packages() {
     rm -rf $venv
     "$python" -m venv $venv
   fi
-  local pip="$venv/bin/python -m pip --quiet --disable-pip-version-check"
+  local pip="$venv/bin/python -m pip -qq --disable-pip-version-check"
   $pip install --require-hashes --only-binary :all: -r requirements/build.txt -r "requirements/$level.txt"
   $pip install --no-deps --no-build-isolation --no-index --editable .
   fingerprint "$level" >$venv/.installed-"$level"
