@@ -1,0 +1,155 @@
+"""Our own keys for numbers: big enough for a thumb, with the X of an ID number, and never in the
+way of a Chinese keyboard. One sheet for ID numbers, phones, amounts and days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kivy.clock import Clock
+from kivy.properties import StringProperty
+from kivy.uix.anchorlayout import AnchorLayout
+
+from mobile.widgets import entry, load_kv  # noqa: F401 - the entry's rules stand in the kv
+from mobile.widgets.entry import SAVED_AFTER_S
+from mobile.widgets.kit import Pressable, Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """How one kind of number is typed: its extra key, its greatest length, its grouping."""
+
+    extra: str
+    most: int
+    grouped: Callable[[str], str]
+
+
+def _in_groups(*sizes: int) -> Callable[[str], str]:
+    def grouped(typed: str) -> str:
+        parts, rest = [], typed
+        for size in sizes:
+            parts.append(rest[:size])
+            rest = rest[size:]
+        return " ".join(part for part in (*parts, rest) if part)
+
+    return grouped
+
+
+def phone_grouped(typed: str) -> str:
+    """Group a mobile number 3-4-4; a landline stays as it is typed."""
+    return _in_groups(3, 4, 4)(typed) if typed.startswith("1") else typed
+
+
+def day_grouped(typed: str) -> str:
+    """Show eight digits as year, month and day, with places for what is still to come."""
+    digits = typed.replace("-", "")[:8].ljust(8, "_")
+    return f"{digits[:4]} 年 {digits[4:6]} 月 {digits[6:]} 日"
+
+
+PADS = {
+    "resident_id": Pad("X", 18, _in_groups(6, 8, 4)),
+    "phone": Pad("-", 13, phone_grouped),
+    "number": Pad("", 6, lambda typed: f"{int(typed):,}" if typed.isdecimal() else typed),
+    "day": Pad("", 8, day_grouped),
+}
+
+
+class Key(Pressable, AnchorLayout):
+    """One key."""
+
+    words = StringProperty("")
+    icon = StringProperty("")
+
+
+class Keypad(Sheet):
+    """A number being typed. `on_typed` gets it within half a second, `on_done` when it is finished.
+
+    `verdict(text)` gives the words for what is wrong with a finished number, or "". The number of
+    an ID card is judged as soon as it is full, the others on "完成".
+    """
+
+    typed = StringProperty("")
+    shown = StringProperty("")
+    message = StringProperty("")
+    count = StringProperty("")
+    kind = StringProperty("number")
+
+    def __init__(
+        self,
+        kind: str,
+        typed: str,
+        *,
+        on_typed: Callable[[str], None],
+        on_done: Callable[[str], None],
+        verdict: Callable[[str], str] = lambda _: "",
+        today: str = "",
+        **kwargs: object,
+    ) -> None:
+        self.pad = PADS[kind]
+        self.on_typed_text = on_typed
+        self.on_done = on_done
+        self.verdict = verdict
+        self.today = today
+        self._handed = typed
+        self._pause = Clock.create_trigger(lambda _: self.flush(), SAVED_AFTER_S)
+        super().__init__(kind=kind, **kwargs)
+        if not today:
+            self.ids.last_line.remove_widget(self.ids.today)
+        for key in (*"123456789", self.pad.extra, "0", "⌫"):
+            drawn = {"icon": "backspace"} if key == "⌫" else {"words": key}
+            made = Key(**drawn)
+            made.bind(on_press=lambda _, key=key: self.press(key))
+            self.ids.keys.add_widget(made)
+        self.typed = typed.replace("-", "") if kind == "day" else typed
+        self.on_typed(self, self.typed)
+
+    def press(self, key: str) -> None:
+        """Take a key."""
+        if key == "⌫":
+            self.typed = self.typed[:-1]
+        elif key and len(self.typed) < self.pad.most:
+            self.typed += key
+
+    def take_today(self) -> None:
+        """Fill in today's date."""
+        self.typed = self.today.replace("-", "")
+
+    def clear(self) -> None:
+        """Start again."""
+        self.typed = ""
+
+    def on_typed(self, _: object, typed: str) -> None:
+        """Show the number in groups, and at once what is wrong with a full one."""
+        self.shown = self.pad.grouped(typed)
+        is_full = self.kind in ("resident_id", "day") and len(typed) == self.pad.most
+        self.message = self.verdict(self.value) if is_full else ""
+        self.count = f"{len(typed)} / {self.pad.most}" if self.kind == "resident_id" else ""
+        if self.value != self._handed:
+            self._pause()
+
+    @property
+    def value(self) -> str:
+        """The number as it is stored: a full day has its dashes."""
+        if self.kind == "day" and len(self.typed) == 8:
+            return f"{self.typed[:4]}-{self.typed[4:6]}-{self.typed[6:]}"
+        return self.typed
+
+    def flush(self) -> None:
+        """Hand on what was typed and not yet handed on."""
+        self._pause.cancel()
+        if self.value != self._handed:
+            self._handed = self.value
+            self.on_typed_text(self.value)
+
+    def finish(self) -> None:
+        """Close; what is wrong with the number then stands beside the field."""
+        self.dismiss(animation=False)
+
+    def on_dismiss(self) -> None:
+        """Hand on the number however the sheet was closed."""
+        self._pause.cancel()
+        self._handed = self.value
+        self.on_done(self.value)
+
+
+load_kv(__file__)

@@ -1,0 +1,198 @@
+"""Buttons, cards, badges, banners, bars: the small pieces that every screen is made of."""
+
+from __future__ import annotations
+
+from kivy.animation import Animation
+from kivy.clock import Clock
+from kivy.core.window import Window
+from kivy.properties import (
+    BooleanProperty,
+    ColorProperty,
+    NumericProperty,
+    ObjectProperty,
+    OptionProperty,
+    StringProperty,
+    VariableListProperty,
+)
+from kivy.uix.anchorlayout import AnchorLayout
+from kivy.uix.behaviors import ButtonBehavior
+from kivy.uix.boxlayout import BoxLayout
+from kivy.uix.floatlayout import FloatLayout
+from kivy.uix.layout import Layout
+from kivy.uix.modalview import ModalView
+from kivy.uix.scrollview import ScrollView
+from kivy.uix.stacklayout import StackLayout
+from kivy.uix.widget import Widget
+
+from mobile.widgets import icon, load_kv, words
+
+__all__ = ["icon", "words"]
+
+
+class Pressable(ButtonBehavior, Widget):
+    """Anything that is touched: it darkens under the finger and is never smaller than 48 dp."""
+
+    pressed = NumericProperty(0.0)
+
+    def on_state(self, _: Widget, state: str) -> None:
+        """Show at once that the touch was felt."""
+        self.pressed = 0.12 if state == "down" else 0.0
+
+
+class BigButton(Pressable, AnchorLayout):
+    """A button with words. `look` "main" is the one that leads on, 12 mm tall."""
+
+    words = StringProperty("")
+    icon = StringProperty("")
+    look = OptionProperty("main", options=["main", "plain", "quiet", "warm"])
+    ground = ColorProperty()
+    ink = ColorProperty()
+    rim = ColorProperty()
+    least_height = NumericProperty(0)
+
+
+class IconButton(Pressable, AnchorLayout):
+    """A button with an icon only, for back, clear and the like. `says` names it for the reader."""
+
+    icon = StringProperty("")
+    says = StringProperty("")
+    color = ColorProperty()
+
+
+class Stack(Layout):
+    """Things one below the other; the height follows. What has no height takes no gap either."""
+
+    padding = VariableListProperty([0, 0, 0, 0])
+    spacing = NumericProperty(0)
+    minimum_height = NumericProperty(0)
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        for name in ("children", "pos", "size", "padding", "spacing"):
+            self.fbind(name, self._trigger_layout)
+
+    def do_layout(self, *_: object) -> None:
+        """Place the children from the top."""
+        left, top, right, bottom = self.padding
+        shown = [child for child in reversed(self.children) if child.height > 0]
+        gaps = self.spacing * max(0, len(shown) - 1)
+        self.minimum_height = sum(child.height for child in shown) + gaps + top + bottom
+        y = self.top - top
+        inner = self.width - left - right
+        for child in reversed(self.children):
+            if child.size_hint_x is not None:
+                child.width = inner * child.size_hint_x
+            child.x = self.x + left
+            child.y = y - child.height
+            if child.height > 0:
+                y -= child.height + self.spacing
+
+
+class Card(Stack):
+    """A white box with round corners; its height follows its content."""
+
+    ground = ColorProperty()
+    rim = ColorProperty()
+    rim_width = NumericProperty(1)
+
+
+class TapCard(Pressable, Card):
+    """A card that is a button."""
+
+
+class Line(BoxLayout):
+    """Things side by side; the height follows the tallest."""
+
+
+class Flow(StackLayout):
+    """Chips side by side, as many lines as they need."""
+
+
+class Page(ScrollView):
+    """What scrolls between the bar above and the buttons below."""
+
+
+class Badge(BoxLayout):
+    """A state: icon, words and colour, because colour alone says nothing in the sun."""
+
+    words = StringProperty("")
+    icon = StringProperty("")
+    tone = OptionProperty("soft", options=["soft", "green", "warm", "red", "amber", "slate"])
+    ground = ColorProperty()
+    ink = ColorProperty()
+
+
+class Banner(BoxLayout):
+    """A message that stays: what happened and what to do now."""
+
+    words = StringProperty("")
+    title = StringProperty("")
+    icon = StringProperty("info")
+    tone = OptionProperty("soft", options=["soft", "green", "warm", "red", "amber", "slate"])
+    ground = ColorProperty()
+    ink = ColorProperty()
+
+
+class Bar(Widget):
+    """How much is done, from 0 to 1."""
+
+    value = NumericProperty(0.0)
+    color = ColorProperty()
+
+
+class AppBar(BoxLayout):
+    """The bar above: back, where we are, and what else can be done here."""
+
+    title = StringProperty("")
+    subtitle = StringProperty("")
+    has_back = BooleanProperty(True)
+    on_back = ObjectProperty(None, allownone=True)
+
+    def back(self) -> None:
+        """Go back one screen."""
+        if self.on_back:
+            self.on_back()
+
+
+class EmptyState(Stack):
+    """What stands where nothing is yet: a picture, what it means, what to do."""
+
+    words = StringProperty("")
+    title = StringProperty("")
+    icon = StringProperty("mountain")
+
+
+class Sheet(ModalView):
+    """A panel from below. It closes by its ✕, by a touch beside it and by the back key."""
+
+    title = StringProperty("")
+
+    def open(self, *args: object, **kwargs: object) -> None:
+        """Rise from below."""
+        super().open(*args, animation=False, **kwargs)
+
+
+class Toast(FloatLayout):
+    """Two seconds of words that need no answer."""
+
+    words = StringProperty("")
+
+    @classmethod
+    def say(cls, words: str) -> None:
+        """Show the words above everything else, then let them fade."""
+        toast = cls(words=words)
+        Window.add_widget(toast)
+
+        def fade(_: float) -> None:
+            animation = Animation(opacity=0, duration=0.3)
+            animation.bind(on_complete=lambda *_: Window.remove_widget(toast))
+            animation.start(toast)
+
+        Clock.schedule_once(fade, 2.0)
+
+    def on_touch_down(self, touch: object) -> bool:
+        """Let every touch through to what is below."""
+        return False
+
+
+load_kv(__file__)

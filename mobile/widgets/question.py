@@ -1,0 +1,517 @@
+"""One question of the form as a card: its label, its hint, the control of its kind, what is wrong.
+
+A question comes from `mobile.forms` and a control is chosen by its `widget`, which the field's
+declaration names: a field declared tomorrow appears here without a line of code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
+from kivy.uix.boxlayout import BoxLayout
+
+from mobile.theme import theme, ui
+from mobile.widgets import load_kv
+from mobile.widgets.choice import CHIPS_AT_MOST, Chips, Choice, PickField, PickSheet, Place, PlaceSheet
+from mobile.widgets.entry import Entry
+from mobile.widgets.keypad import PADS, Keypad
+from mobile.widgets.kit import Card, IconButton, Stack  # noqa: F401 - for the kv
+
+MULTIPLE_AS_CHIPS = 10
+
+
+class Answers(Protocol):
+    """What a control needs of the form and its surroundings."""
+
+    today: str
+
+    def answer(self, name: str, value: Any) -> None:
+        """Store an answer at once."""
+
+    def typed(self, name: str, text: str) -> None:
+        """Store typed text."""
+
+    def clear(self, name: str) -> None:
+        """Take an answer back."""
+
+    def verdict(self, name: str, text: str) -> str:
+        """Return what is wrong with typed text, in words."""
+
+    def places(self, name: str, within: str | None) -> Sequence[Place]:
+        """Return the places that a picker offers within one."""
+
+    def place_name(self, code: str) -> str:
+        """Return what people call a place."""
+
+    def finds(self, choice: Choice, typed: str) -> bool:
+        """Tell whether a choice is meant by typed words or initials."""
+
+
+class QuestionCard(Card):
+    """A question with everything that belongs beside it."""
+
+    name = StringProperty("")
+    label = StringProperty("")
+    hint = StringProperty("")
+    comment = StringProperty("")
+    before = StringProperty("")
+    message = StringProperty("")
+    severity = StringProperty("")
+    is_required = BooleanProperty(False)
+    question = ObjectProperty(None, allownone=True)
+
+    def __init__(self, question: Any, answers: Answers, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.control = CONTROLS.get(question.widget, TextControl)(answers)
+        self.ids.control_place.add_widget(self.control)
+        self.show(question)
+
+    def show(self, question: Any) -> None:
+        """Show the question as the form now has it."""
+        self.question = question
+        self.name = question.name
+        self.label = question.label
+        self.hint = question.hint or ""
+        self.is_required = bool(question.required)
+        self.comment = question.comment or ""
+        self.severity = "error" if question.error else "warning" if question.warning else ""
+        self.message = question.error or question.warning or ""
+        self.control.disabled = bool(question.locked)
+        self.control.show(question)
+
+    def flush(self) -> None:
+        """Hand on typed text that waits."""
+        self.control.flush()
+
+
+class Control(Stack):
+    """What is touched to answer. Subclasses show a question and hand answers to `answers`."""
+
+    def __init__(self, answers: Answers, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.answers = answers
+        self.question: Any = None
+        self.build()
+
+    def build(self) -> None:
+        """Make the widgets, once."""
+
+    def show(self, question: Any) -> None:
+        """Show the present answer."""
+        self.question = question
+
+    def flush(self) -> None:
+        """Hand on typed text that waits."""
+
+
+class TextControl(Control):
+    """Typed words."""
+
+    def build(self) -> None:
+        self.entry = Entry(hint=ui("type_here"))
+        self.entry.on_typed = lambda text: self.answers.typed(self.question.name, text)
+        self.add_widget(self.entry)
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        self.entry.wrong = bool(question.error)
+        self.entry.disabled = bool(question.locked)
+        self.entry.show("" if question.value is None else str(question.value))
+
+    def flush(self) -> None:
+        self.entry.flush()
+
+
+class PadControl(Control):
+    """A number or a day, typed on our own keys."""
+
+    def build(self) -> None:
+        self.field = PickField(icon="pen")
+        self.field.bind(on_release=lambda _: self.open())
+        self.add_widget(self.field)
+        self.sheet: Keypad | None = None
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        self.field.wrong = bool(question.error)
+        self.field.disabled = bool(question.locked)
+        typed = "" if question.value is None else str(question.value)
+        grouped = PADS[question.widget].grouped
+        self.field.words = grouped(typed) if typed and question.widget != "day" else _day(typed)
+        self.field.hint = ui(f"type_{question.widget}")
+
+    def open(self) -> None:
+        """Show the keys."""
+        name, value = self.question.name, self.question.value
+        self.sheet = Keypad(
+            self.question.widget,
+            "" if value is None else str(value),
+            title=self.question.label,
+            today=self.answers.today if self.question.widget == "day" else "",
+            verdict=lambda text: self.answers.verdict(name, text),
+            on_typed=lambda text: self.answers.typed(name, text),
+            on_done=lambda text: self._done(name, text),
+        )
+        self.sheet.open()
+
+    def _done(self, name: str, text: str) -> None:
+        self.sheet = None
+        if text:
+            self.answers.typed(name, text)
+        else:
+            self.answers.clear(name)
+
+    def flush(self) -> None:
+        if self.sheet:
+            self.sheet.flush()
+
+
+def _day(value: str) -> str:
+    parts = value.split("-")
+    if len(parts) != 3:
+        return value
+    year, month, day = parts
+    return f"{year} 年 {month} 月 {day} 日" if theme.lang == "zh" else value
+
+
+class FlagControl(Control):
+    """Yes or no."""
+
+    def build(self) -> None:
+        self.chips = Chips()
+        self.chips.on_choose = self._choose
+        self.add_widget(self.chips)
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        self.chips.offer([Choice("yes", ui("yes")), Choice("no", ui("no"))])
+        self.chips.chosen = [] if question.value is None else ["yes" if question.value else "no"]
+
+    def _choose(self, chosen: str) -> None:
+        if self.chips.chosen == [chosen]:
+            self.answers.clear(self.question.name)
+        else:
+            self.answers.answer(self.question.name, chosen == "yes")
+
+
+class CodeControl(Control):
+    """One code: chips when there are few, a sheet with a search when there are many."""
+
+    def build(self) -> None:
+        self.chips = Chips()
+        self.chips.on_choose = self._choose
+        self.field = PickField(hint=ui("choose"))
+        self.field.bind(on_release=lambda _: self.open())
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        self.choices = choices_of(question)
+        few = len(self.choices) <= CHIPS_AT_MOST
+        wanted = self.chips if few else self.field
+        if wanted not in self.children:
+            self.clear_widgets()
+            self.add_widget(wanted)
+        if few:
+            self.chips.offer(self.choices)
+            self.chips.chosen = [] if question.value is None else [question.value]
+        self.field.words = question.shown or ""
+        self.field.wrong = bool(question.error)
+        self.field.disabled = bool(question.locked)
+
+    def open(self) -> None:
+        """Show the list."""
+        chosen = [] if self.question.value is None else [self.question.value]
+        PickSheet(
+            self.choices,
+            chosen,
+            lambda values: self.answers.answer(self.question.name, values[0]),
+            title=self.question.label,
+            matches=self.answers.finds,
+        ).open()
+
+    def _choose(self, chosen: str) -> None:
+        if self.chips.chosen == [chosen]:
+            self.answers.clear(self.question.name)
+        else:
+            self.answers.answer(self.question.name, chosen)
+
+
+class CodesControl(Control):
+    """Several codes."""
+
+    def build(self) -> None:
+        self.chips = Chips()
+        self.chips.on_choose = self._choose
+        self.field = PickField(hint=ui("choose_several"))
+        self.field.bind(on_release=lambda _: self.open())
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        self.choices = choices_of(question)
+        few = len(self.choices) <= MULTIPLE_AS_CHIPS
+        wanted = self.chips if few else self.field
+        if wanted not in self.children:
+            self.clear_widgets()
+            self.add_widget(wanted)
+        if few:
+            self.chips.offer(self.choices)
+            self.chips.chosen = list(question.value or [])
+        self.field.words = question.shown or ""
+        self.field.wrong = bool(question.error)
+        self.field.disabled = bool(question.locked)
+
+    def open(self) -> None:
+        """Show the list."""
+        PickSheet(
+            self.choices,
+            list(self.question.value or []),
+            self._store,
+            title=self.question.label,
+            most=getattr(self.question, "most", None) or 3,
+            matches=self.answers.finds,
+        ).open()
+
+    def _choose(self, chosen: str) -> None:
+        now = list(self.question.value or [])
+        alone = getattr(self.question, "excludes_others", None)
+        if chosen in now:
+            now.remove(chosen)
+        elif chosen == alone:
+            now = [chosen]
+        else:
+            now = [*(code for code in now if code != alone), chosen]
+        self._store(now)
+
+    def _store(self, values: list[str]) -> None:
+        if values:
+            self.answers.answer(self.question.name, values)
+        else:
+            self.answers.clear(self.question.name)
+
+
+class PlaceControl(Control):
+    """A place out of the divisions."""
+
+    def build(self) -> None:
+        self.field = PickField(hint=ui("choose_place"))
+        self.field.bind(on_release=lambda _: self.open())
+        self.add_widget(self.field)
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        self.field.words = self.answers.place_name(question.value) if question.value else ""
+        self.field.wrong = bool(question.error)
+        self.field.disabled = bool(question.locked)
+
+    def open(self) -> None:
+        """Show the places."""
+        name = self.question.name
+        PlaceSheet(
+            lambda within: self.answers.places(name, within),
+            lambda code: self.answers.answer(name, code),
+            title=self.question.label,
+        ).open()
+
+
+class PlacesControl(Control):
+    """A few places, each with its ✕."""
+
+    def build(self) -> None:
+        self.rows = Stack(spacing=0)
+        self.more = PickField(hint=ui("add_place"), icon="plus")
+        self.more.bind(on_release=lambda _: self.open())
+        self.add_widget(self.rows)
+        self.add_widget(self.more)
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        self.rows.clear_widgets()
+        for code in question.value or []:
+            row = RemovableRow(words=self.answers.place_name(code))
+            row.on_remove = lambda code=code: self._remove(code)
+            self.rows.add_widget(row)
+        self.more.disabled = bool(question.locked)
+
+    def open(self) -> None:
+        """Show the places."""
+        name = self.question.name
+        PlaceSheet(
+            lambda within: self.answers.places(name, within), self._add, title=self.question.label
+        ).open()
+
+    def _add(self, code: str) -> None:
+        now = list(self.question.value or [])
+        if code not in now:
+            self.answers.answer(self.question.name, [*now, code])
+
+    def _remove(self, code: str) -> None:
+        left = [c for c in self.question.value or [] if c != code]
+        if left:
+            self.answers.answer(self.question.name, left)
+        else:
+            self.answers.clear(self.question.name)
+
+
+class PeopleControl(CodesControl):
+    """Other members of the household, as chips."""
+
+
+class SkillsControl(Control):
+    """Skills: occupation, level and, above "no certificate", its number and date."""
+
+    def build(self) -> None:
+        self.rows = Stack()
+        self.more = PickField(hint=ui("add_skill"), icon="plus")
+        self.more.bind(on_release=lambda _: self._add())
+        self.add_widget(self.rows)
+        self.add_widget(self.more)
+
+    def show(self, question: Any) -> None:
+        super().show(question)
+        skills = question.value or []
+        if len(self.rows.children) != len(skills):
+            self.rows.clear_widgets()
+            for place in range(len(skills)):
+                self.rows.add_widget(SkillCard(self, place))
+        for card in self.rows.children:
+            card.show(skills[card.place])
+        self.more.disabled = bool(question.locked)
+
+    def change(self, place: int, **parts: Any) -> None:
+        """Change parts of one skill."""
+        skills = [dict(skill) for skill in self.question.value or []]
+        skills[place].update(parts)
+        self.answers.answer(self.question.name, skills)
+
+    def remove(self, place: int) -> None:
+        """Take a skill out."""
+        skills = [s for i, s in enumerate(self.question.value or []) if i != place]
+        if skills:
+            self.answers.answer(self.question.name, skills)
+        else:
+            self.answers.clear(self.question.name)
+
+    def part(self, name: str) -> Any:
+        """Return the declaration of a part of a skill."""
+        return self.answers.declared(self.question.name).parts[name]  # type: ignore[attr-defined]
+
+    def _add(self) -> None:
+        PickSheet(
+            choices_of_list(self.part("occupation").codes),
+            [],
+            lambda values: self._store_new(values[0]),
+            title=self.part("occupation").info.label(theme.lang),
+            matches=self.answers.finds,
+        ).open()
+
+    def _store_new(self, occupation: str) -> None:
+        skills = [*(self.question.value or []), {"occupation": occupation, "level": "0"}]
+        self.answers.answer(self.question.name, skills)
+
+    def flush(self) -> None:
+        for card in self.rows.children:
+            card.ids.number.flush()
+
+
+class SkillCard(Card):
+    """One skill."""
+
+    words = StringProperty("")
+    has_certificate = BooleanProperty(False)
+    day = StringProperty("")
+
+    def __init__(self, control: SkillsControl, place: int, **kwargs: Any) -> None:
+        self.control = control
+        self.place = place
+        super().__init__(**kwargs)
+        self.ids.levels.on_choose = lambda level: control.change(place, level=level)
+        self.ids.number.on_typed = lambda text: control.change(place, cert_no=text.strip() or None)
+
+    def show(self, skill: dict[str, Any]) -> None:
+        """Show the skill's parts."""
+        self.words = self.control.part("occupation").shown(skill.get("occupation"), theme.lang)
+        level = skill.get("level") or "0"
+        self.ids.levels.offer(choices_of_list(self.control.part("level").codes))
+        self.ids.levels.chosen = [level]
+        self.has_certificate = level != "0"
+        self.ids.number.show(skill.get("cert_no") or "")
+        self.day = _day(skill.get("cert_date") or "")
+        self._value = skill.get("cert_date") or ""
+
+    def remove(self) -> None:
+        """Take this skill out."""
+        self.control.remove(self.place)
+
+    def pick_day(self) -> None:
+        """Type the day of the certificate."""
+        part = self.control.part("cert_date")
+
+        def verdict(text: str) -> str:
+            fault = part.verdict(text) if text else None
+            return fault.message(theme.lang) if fault else ""
+
+        def store(text: str) -> None:
+            self.control.change(self.place, cert_date=text or None)
+
+        Keypad(
+            "day", self._value, title=part.info.label(theme.lang), verdict=verdict,
+            on_typed=lambda _: None, on_done=store, today=self.control.answers.today,
+        ).open()  # fmt: skip
+
+
+class RemovableRow(BoxLayout):
+    """A chosen thing with its ✕."""
+
+    words = StringProperty("")
+    on_remove: Callable[[], None] | None = None
+
+    def remove(self) -> None:
+        """Take it out."""
+        if self.on_remove:
+            self.on_remove()
+
+
+CONTROLS: dict[str, type[Control]] = {
+    "text": TextControl,
+    "name": TextControl,
+    "resident_id": PadControl,
+    "phone": PadControl,
+    "number": PadControl,
+    "day": PadControl,
+    "flag": FlagControl,
+    "code": CodeControl,
+    "codes": CodesControl,
+    "division": PlaceControl,
+    "divisions": PlacesControl,
+    "records": PeopleControl,
+    "skills": SkillsControl,
+}
+"""By the `widget` of a field type in shared_schemas.fields."""
+
+
+def choices_of(question: Any) -> list[Choice]:
+    """Return the question's options as choices."""
+    return [as_choice(option) for option in question.options or ()]
+
+
+def as_choice(option: Any) -> Choice:
+    """Return an option of the form as a choice."""
+    if isinstance(option, tuple):
+        return Choice(option[0], option[1])
+    return Choice(option.code, option.label, group=getattr(option, "group", ""))
+
+
+def choices_of_list(name: str) -> list[Choice]:
+    """Return the codes that a list offers."""
+    from shared_schemas.codes import code_list
+
+    known = code_list(name)
+    return [
+        Choice(code.code, code.en if theme.lang == "en" else code.zh, group=code.group)
+        for code in known.offered()
+    ]
+
+
+load_kv(__file__)

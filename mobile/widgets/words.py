@@ -1,0 +1,146 @@
+"""Text on the screen: a label that breaks Chinese lines properly and shows what its font lacks.
+
+Kivy breaks lines at spaces only and would start a line with a full stop; and it has no second
+font to fall back on, so a character that the font lacks would be an empty box.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from functools import cache, lru_cache
+from pathlib import Path
+
+from kivy.core.text import Label as CoreLabel
+from kivy.properties import BooleanProperty, NumericProperty, StringProperty
+from kivy.uix.label import Label
+from kivy.utils import escape_markup
+
+from mobile.theme import TIBETAN
+from mobile.widgets import load_kv
+
+COVERAGE = Path(__file__).parent.parent / "assets" / "coverage.bin"
+
+_NEVER_FIRST = set(",。、;:!?)》」』”’%·…,.;:!?)]/—")
+_NEVER_LAST = set("(《「『“‘([")
+_TOKEN = re.compile(r"[A-Za-z0-9À-ɏ.,:%/&'@#_+=-]+|\s|.", re.DOTALL)
+_TIBETAN = re.compile("[\u0f00-\u0fff]+")
+
+
+@cache
+def _coverage() -> bytes:
+    packed = COVERAGE.read_bytes()
+    return zlib.decompress(packed[4:])
+
+
+def is_drawable(character: str) -> bool:
+    """Tell whether the shipped fonts can draw a character."""
+    code = ord(character)
+    if code < 0x20 or 0x0F00 <= code <= 0x0FFF:
+        return True
+    bitmap = _coverage()
+    return code >> 3 < len(bitmap) and bool(bitmap[code >> 3] >> (code & 7) & 1)
+
+
+def drawable(words: str) -> str:
+    """Return the words with each character that the font lacks named by its code: 〔U+2B741〕."""
+    return "".join(c if is_drawable(c) else f"〔U+{ord(c):X}〕" for c in words)
+
+
+def tokens(words: str) -> list[str]:
+    """Split into pieces between which a line may break."""
+    pieces: list[str] = []
+    for token in _TOKEN.findall(words):
+        joins = pieces and (
+            (token[0] in _NEVER_FIRST and not pieces[-1].isspace())
+            or pieces[-1][-1] in _NEVER_LAST
+        )
+        if joins and token != "\n" and pieces[-1] != "\n":
+            pieces[-1] += token
+        else:
+            pieces.append(token)
+    return pieces
+
+
+def wrap(words: str, width: float, measure: Callable[[str], float]) -> str:
+    """Return the words with line breaks so that no line is wider than `width`.
+
+    No line starts with a closing mark or ends with an opening one, unless a single piece is wider
+    than the line.
+    """
+    lines, line, used = [], "", 0.0
+    for piece in tokens(words):
+        if piece == "\n":
+            lines.append(line)
+            line, used = "", 0.0
+            continue
+        for part in _fitting(piece, width, measure):
+            size = measure(part)
+            if line and used + size > width:
+                lines.append(line.rstrip())
+                line, used = "", 0.0
+                if part.isspace():
+                    continue
+            line, used = line + part, used + size
+    return "\n".join([*lines, line])
+
+
+def _fitting(piece: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    if len(piece) == 1 or measure(piece) <= width:
+        return [piece]
+    return list(piece)
+
+
+@lru_cache(maxsize=64)
+def _ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
+    label = CoreLabel(font_name=font, font_size=size, bold=bold)
+
+    @lru_cache(maxsize=4096)
+    def measure(piece: str) -> float:
+        return float(label.get_extents(piece)[0])
+
+    return measure
+
+
+class Words(Label):
+    """A label whose height follows its words. Give it `words`, not `text`.
+
+    `one_line` keeps to one line and is as wide as its words; `fit` is the widest that it may be.
+    """
+
+    words = StringProperty("")
+    one_line = BooleanProperty(False)
+    fit = NumericProperty(0)
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        for name in ("words", "width", "font_size", "bold", "one_line", "fit"):
+            self.fbind(name, self._lay_out)
+        self._lay_out()
+
+    def _lay_out(self, *_: object) -> None:
+        shown = drawable(self.words)
+        is_tibetan = bool(_TIBETAN.search(shown))
+        if not is_tibetan and self.markup:
+            self.markup, self.font_script_name = False, "Latn"
+        measure = _ruler(self.font_name, self.font_size, self.bold)
+        if self.one_line and not 0 < self.fit < measure(shown):
+            self.text_size = (None, None)
+        else:
+            widest = self.fit if self.one_line else self.width
+            width = widest - self.padding[0] - self.padding[2]
+            if width <= 1:
+                return
+            self.text_size = (widest, None)
+            shown = wrap(shown, width, measure)
+        self.text = _marked(shown) if is_tibetan else shown
+        if is_tibetan:
+            self.markup, self.font_script_name = True, "Tibt"
+
+
+def _marked(words: str) -> str:
+    return _TIBETAN.sub(lambda found: f"[font={TIBETAN}]{found[0]}[/font]", escape_markup(words))
+
+
+load_kv(__file__)
