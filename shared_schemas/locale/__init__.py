@@ -36,8 +36,3 @@ def text(key: str, lang: str = "zh", **args: Any) -> str:
     """Return the words for `key` with `args` filled in; KeyError for a key that has no words."""
     entry = _catalogue()[key]
     return entry.get(lang, entry["zh"]).format(**args)
-
-
-def keys() -> tuple[str, ...]:
-    """Return every key that has words (the tests walk them)."""
-    return tuple(_catalogue())
