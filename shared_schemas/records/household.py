@@ -9,7 +9,6 @@ import marshmallow as ma
 from shared_schemas.fields import (
     INTERNAL,
     LISTED,
-    REVEALED,
     Code,
     Day,
     DivisionCode,
