@@ -40,14 +40,10 @@ from server.storage.tables import (
     roster_import,
     user_account,
 )
-from shared_schemas.records import record_kinds
 from shared_schemas.records.member import HEAD
 
 CHUNK = 500
 """Ids in one IN list: well under the parameter limits of both databases."""
-
-Stored = tuple[str, dict[str, Any], int]
-"""A record as the pages read it: kind, its values with `id` and the seq of its last write."""
 
 
 def _within(table: Any, county: str, scope: str) -> ColumnElement[bool]:
@@ -202,15 +198,22 @@ def households(
     return _household_rows(conn, wanted.county, conn.execute(query).all())
 
 
-def next_household(conn: Connection, wanted: Wanted, after: str) -> str | None:
-    """Return the first household of a list that is not `after`; a reviewer goes on with it."""
+def neighbours(conn: Connection, wanted: Wanted, household_id: str) -> tuple[str, str]:
+    """Return the households before and after one in a list, "" where there is none.
+
+    Only the list's first thousand are looked at: a reviewer works from its top.
+    """
     query = (
         select(review.c.household_id)
-        .where(wanted.condition(), review.c.household_id != after)
+        .where(wanted.condition())
         .order_by(_lane_order, review.c.submitted_at_ms, review.c.household_id)
-        .limit(1)
+        .limit(1000)
     )
-    return conn.execute(query).scalar()
+    ids = list(conn.execute(query).scalars())
+    if household_id not in ids:
+        return "", next(iter(ids), "")
+    at = ids.index(household_id)
+    return ids[at - 1] if at else "", ids[at + 1] if at + 1 < len(ids) else ""
 
 
 def green_of_village(conn: Connection, county: str, scope: str, village: str) -> list[Row[Any]]:
@@ -326,22 +329,6 @@ def review_row(conn: Connection, county: str, scope: str, household_id: str) -> 
         _within(review, county, scope), review.c.household_id == household_id
     )
     return conn.execute(query).first()
-
-
-def bundle_records(conn: Connection, county: str, household_id: str) -> list[Stored]:
-    """Return every record of a household, void ones too: (kind, values with id, seq)."""
-    tables = record_tables()
-    found: list[Stored] = []
-    for kind in record_kinds():
-        table = tables[kind.name]
-        mine = table.c.id if kind.name == "household" else table.c.household_id
-        query = (
-            select(table).where(table.c.county == county, mine == household_id).order_by(table.c.id)
-        )
-        for row in conn.execute(query).mappings():
-            values = {name: row[name] for name in kind.fields if row[name] is not None}
-            found.append((kind.name, {"id": row["id"], **values}, row["seq"]))
-    return found
 
 
 def changes_of(
