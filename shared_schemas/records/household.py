@@ -9,6 +9,7 @@ import marshmallow as ma
 from shared_schemas.fields import (
     INTERNAL,
     LISTED,
+    REVEALED,
     Code,
     Day,
     DivisionCode,
