@@ -22,6 +22,7 @@ from flask_login import LoginManager, login_user, logout_user
 from flask_login import current_user as _session_user
 from sqlalchemy import Engine
 
+from server.services.enrol import hash_token
 from server.settings import Settings
 from server.storage.accounts import (
     Firm,
@@ -220,11 +221,6 @@ def _is_loopback() -> bool:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback
     except ValueError:
         return False
-
-
-def hash_token(token: str) -> str:
-    """Return what is stored of a token or key. It is random, so a plain hash is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _bearer() -> str:

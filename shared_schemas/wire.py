@@ -8,6 +8,7 @@ is `n, id, base, at_ms`, of a pulled row `id, seq`.
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -60,15 +61,28 @@ def unpack(data: bytes, *, limit: int = MAX_MESSAGE_BYTES) -> Any:
 
 
 def parse_json(plain: bytes) -> Any:
-    """Return the value of UTF-8 JSON; NotAMessageError for anything else (NaN included)."""
+    """Return the value of UTF-8 JSON; NotAMessageError for anything else.
+
+    NaN, infinity and half of a surrogate pair are refused: they could be neither stored nor sent on.
+    """
     try:
-        return json.loads(plain.decode("utf-8"), parse_constant=_refuse)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise NotAMessageError(str(error)) from error
+        value = json.loads(plain.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in plain:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:  # UnicodeError is a ValueError
+        raise NotAMessageError(type(error).__name__) from error
+    return value
 
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number too large")
+    return value
 
 
 def group_changes(changes: Iterable[Change]) -> list[dict[str, Any]]:

@@ -186,3 +186,34 @@ def set_acked(conn: Connection, county: str, incarnation_id: str, acked_n: int) 
         .where(incarnation.c.county == county, incarnation.c.id == incarnation_id)
         .values(acked_n=acked_n)
     )
+
+
+def count_up(conn: Connection, county: str, incarnation_id: str, count: int) -> int:
+    """Add to the counter of the county's or the import's own changes; return the new value."""
+    grow = (
+        update(incarnation)
+        .where(incarnation.c.county == county, incarnation.c.id == incarnation_id)
+        .values(acked_n=incarnation.c.acked_n + count)
+        .returning(incarnation.c.acked_n)
+    )
+    last = conn.execute(grow).scalar()
+    if last is None:
+        begin_incarnation(conn, county, incarnation_id, "server", 0)
+        last = conn.execute(grow).scalar_one()
+    return int(last)
+
+
+def give_incarnation(
+    conn: Connection, county: str, incarnation_id: str, device_id: str, *, user_id: str
+) -> None:
+    """Let an installation go on under a new device of the same person: it was enrolled again."""
+    own = select(device.c.id).where(device.c.county == county, device.c.user_id == user_id)
+    conn.execute(
+        update(incarnation)
+        .where(
+            incarnation.c.county == county,
+            incarnation.c.id == incarnation_id,
+            incarnation.c.device_id.in_(own),
+        )
+        .values(device_id=device_id)
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.sql.dml import Insert
 
 BUSY_TIMEOUT_S = 30
@@ -47,6 +48,32 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+Result = TypeVar("Result")
+_ATTEMPTS = 4
+
+
+def write_once(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    """Run `work` in a writing transaction, again where two writers met on the same rows.
+
+    Only a collision is tried again (a key that appeared meanwhile, a deadlock); it has left nothing
+    behind, so `work` must not do anything outside of the database.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            with writing(engine) as conn:
+                return work(conn)
+        except (IntegrityError, OperationalError) as error:
+            met = isinstance(error, IntegrityError) or _is_collision(error)
+            if not met or attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _is_collision(error: OperationalError) -> bool:
+    # 40001 serialisation failure, 40P01 deadlock
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that sees one state of the database and writes nothing."""
@@ -59,14 +86,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def upsert(connection: Connection, table: Any, key: list[str]) -> Insert:
-    """Return an INSERT that replaces every other column of the row with the same key."""
+def upsert(
+    connection: Connection, table: Any, key: list[str], *, keep: Collection[str] = ()
+) -> Insert:
+    """Return an INSERT that replaces the columns of the row with the same key, but those to keep."""
     insert = (
         postgresql.insert(table)
         if connection.dialect.name == "postgresql"
         else sqlite.insert(table)
     )
-    rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in key}
+    rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in (*key, *keep)}
     return insert.on_conflict_do_update(index_elements=key, set_=rest)
 
 

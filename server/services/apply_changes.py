@@ -1,0 +1,597 @@
+"""The one way in which records are written: judge, merge, store, log, recheck.
+
+Every change ends in exactly one outcome and is kept in the log whatever it is. Nothing here knows
+where a change came from, a phone, a reviewer or a roster; the `Author` says it.
+
+Order matters. Records are read and locked first, merged and checked in memory, and the county's
+sequence is taken last (sync.md 3.4), so that other writers of the county wait only for the writing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.services.check_bundles import Author, check_bundles, recheck_bundles, store_checks
+from server.services.scope import in_scope
+from server.storage.changes import (
+    LoggedChange,
+    add_changes,
+    authors_of,
+    change_by_key,
+    held_for,
+    set_outcomes,
+)
+from server.storage.conflicts import Branch, add_conflicts, extend_conflicts, open_branches
+from server.storage.devices import count_up
+from server.storage.feed import allocate, commit_times
+from server.storage.records import (
+    StoredRecord,
+    lock_households,
+    records_by_id,
+    records_of_households,
+    write_records,
+)
+from shared_schemas.changes import Change, HeldReason, Outcome, content_hash
+from shared_schemas.ids import household_id as id_from_bits
+from shared_schemas.merge import (
+    COUNTY,
+    UNSEQUENCED,
+    FieldConflict,
+    Merged,
+    Version,
+    effective_ms,
+    merge_change,
+    sequenced,
+    stamps_to_json,
+    version_from_json,
+)
+from shared_schemas.protocol import SUPPORTED_SCHEMAS
+from shared_schemas.records import faults, is_record_kind, record_kind
+
+__all__ = [
+    "COUNTY",
+    "IMPORT",
+    "Applied",
+    "Author",
+    "apply_changes",
+    "apply_held",
+    "next_n",
+    "recheck_bundles",
+]
+
+IMPORT = "import"
+HOUSEHOLD = "household"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a change. `seq` is 0 for a held one, `reason` a HeldReason."""
+
+    n: int
+    outcome: Outcome
+    seq: int
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class _Edit:
+    """A change on its way to its outcome."""
+
+    change: Change
+    author: Author
+    hash: str
+    schema: int
+    sent_ms: int
+    received_ms: int
+    lost: bool = False
+    forced: bool = False
+    """The county decided that a held change is applied: its scope is not asked again."""
+    stored: bool = False
+    """It is in the log already, held until now."""
+    eff_ms: int = 0
+    outcome: Outcome = Outcome.HELD
+    reason: HeldReason | None = None
+    village_code: str | None = None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A record while a batch is merged into it."""
+
+    kind: str
+    id: str
+    version: Version | None
+    extra: dict[str, Any]
+    village_code: str | None
+    seq: int
+    is_new: bool
+    home_before: str = ""
+    village_before: str | None = None
+    touched: bool = False
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return self.version.values if self.version else {}
+
+    @property
+    def household_id(self) -> str:
+        return self.id if self.kind == HOUSEHOLD else str(self.values.get("household_id") or "")
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one transaction has in hand."""
+
+    conn: Connection
+    county: str
+    drafts: dict[tuple[str, str], _Draft] = field(default_factory=dict)
+    merges: list[tuple[_Edit, _Draft, Merged]] = field(default_factory=list)
+    committed: Mapping[int, int] = field(default_factory=dict)
+    households_before: set[str] = field(default_factory=set)
+
+
+def next_n(conn: Connection, county: str, incarnation: str, count: int = 1) -> int:
+    """Take `count` numbers for the changes of the county or of an import; return the first.
+
+    Until the commit other reviewers of the county wait here.
+    """
+    return count_up(conn, county, incarnation, count) - count + 1
+
+
+def apply_changes(
+    conn: Connection,
+    changes: Sequence[Change],
+    *,
+    author: Author,
+    sent_ms: int,
+    received_ms: int,
+    schema: int,
+    lost: bool = False,
+    hold: HeldReason | None = None,
+    hashes: Mapping[int, str] | None = None,
+) -> list[Applied]:
+    """Apply changes of one author in the order of `n`; return what became of each.
+
+    Each (incarnation, n) must be new to the county: `receive_push` sees to it for phones, `next_n`
+    gives numbers for the county and imports. `lost` marks changes from before the server was
+    restored; `hold` keeps all of them back for one reason; `hashes` saves hashing again.
+    """
+    edits = [
+        _Edit(
+            change,
+            author,
+            hash=hashes[change.n] if hashes else content_hash(change),
+            schema=schema,
+            sent_ms=sent_ms,
+            received_ms=received_ms,
+            lost=lost,
+        )
+        for change in changes
+    ]
+    seqs = _apply(conn, author, edits, now_ms=received_ms, hold=hold)
+    return [
+        Applied(edit.change.n, edit.outcome, seqs[i], edit.reason.value if edit.reason else None)
+        for i, edit in enumerate(edits)
+    ]
+
+
+def apply_held(
+    conn: Connection, county: str, incarnation: str, n: int, *, by: Author, now_ms: int
+) -> Applied | None:
+    """Apply a held change because a person of the county decided so; None when none waits.
+
+    Scope, revocation and voidness are not asked again; invalid values are, and the change then
+    stays held. It counts as its first author's edit.
+    """
+    logged = change_by_key(conn, county, incarnation, n)
+    if logged is None or logged.outcome is not Outcome.HELD or logged.resolution is not None:
+        return None
+    edit = _edit_from_log(logged, county, forced=True)
+    [seq] = _apply(conn, by, [edit], now_ms=now_ms, resolution="applied")
+    return Applied(n, edit.outcome, seq, edit.reason.value if edit.reason else None)
+
+
+def _apply(
+    conn: Connection,
+    author: Author,
+    edits: list[_Edit],
+    *,
+    now_ms: int,
+    hold: HeldReason | None = None,
+    resolution: str = "released",
+) -> list[int]:
+    work = _Work(conn, author.county)
+    if hold is None:
+        _screen(edits)
+    else:
+        for edit in edits:
+            edit.reason = hold
+    good = [edit for edit in edits if edit.reason is None]
+    _load(work, good)
+    waiting = _released_by(work, good)
+    if waiting:
+        _load(work, waiting)
+    every = [*edits, *waiting]
+    for edit in [*good, *waiting]:
+        _judge(work, edit)
+    for edit in every:
+        if edit.reason is not None:
+            edit.eff_ms = min(edit.change.at_ms, edit.received_ms)
+            edit.village_code = edit.village_code or _village_meant(edit.change)
+    _move_children(work)
+    seqs = _store(work, author, every, now_ms=now_ms, resolution=resolution)
+    return seqs[: len(edits)]
+
+
+# --- what can be said of a change by itself ---
+
+
+def _screen(edits: Iterable[_Edit]) -> None:
+    for edit in edits:
+        change = edit.change
+        if edit.schema not in SUPPORTED_SCHEMAS:
+            edit.reason = HeldReason.UNKNOWN_SCHEMA
+        elif not is_record_kind(change.kind):
+            edit.reason = HeldReason.UNKNOWN_KIND
+        elif (len(change.record_id) == 13) != (change.kind == HOUSEHOLD) or faults(
+            change.kind, change.values
+        ):
+            edit.reason = HeldReason.INVALID
+
+
+def _village_meant(change: Change) -> str | None:
+    """Return the village that a held change names, for the county's page."""
+    village = change.values.get("village_code")
+    return village[:12] if isinstance(village, str) and village.isdigit() else None
+
+
+# --- what is there already ---
+
+
+def _load(work: _Work, edits: Sequence[_Edit]) -> None:
+    wanted: dict[str, set[str]] = {HOUSEHOLD: set()}
+    for edit in edits:
+        change = edit.change
+        wanted.setdefault(change.kind, set()).add(change.record_id)
+        # Ids of children begin with their household's; one that moved says so in its values.
+        wanted[HOUSEHOLD].add(change.record_id[:13])
+        named = change.values.get("household_id")
+        if isinstance(named, str):
+            wanted[HOUSEHOLD].add(named)
+    missing = {
+        kind: {i for i in ids if (kind, i) not in work.drafts} for kind, ids in wanted.items()
+    }
+    lock_households(work.conn, work.county, missing[HOUSEHOLD])
+    for kind, ids in missing.items():
+        for record in records_by_id(work.conn, work.county, kind, ids, lock=True).values():
+            _take_up(work, record)
+    moved = {
+        draft.household_id
+        for draft in work.drafts.values()
+        if draft.household_id and (HOUSEHOLD, draft.household_id) not in work.drafts
+    }
+    for record in records_by_id(work.conn, work.county, HOUSEHOLD, moved, lock=True).values():
+        _take_up(work, record)
+    bases = {edit.change.base for edit in edits if edit.change.base}
+    work.committed = {**work.committed, **commit_times(work.conn, work.county, bases)}
+
+
+def _take_up(work: _Work, record: StoredRecord) -> _Draft:
+    draft = _Draft(
+        kind=record.kind,
+        id=record.id,
+        version=version_from_json(record.values, record.stamps),
+        extra=dict(record.extra),
+        village_code=record.village_code,
+        seq=record.seq,
+        is_new=False,
+        home_before=record.household_id,
+        village_before=record.village_code,
+    )
+    work.drafts[record.kind, record.id] = draft
+    if record.kind == HOUSEHOLD:
+        work.households_before.add(record.id)
+    return draft
+
+
+def _released_by(work: _Work, edits: Iterable[_Edit]) -> list[_Edit]:
+    """Return the held changes that waited for a household that is born in this batch."""
+    born = {
+        edit.change.record_id
+        for edit in edits
+        if edit.change.kind == HOUSEHOLD and edit.change.record_id not in work.households_before
+    }
+    if not born:
+        return []
+    return [
+        _edit_from_log(logged, work.county)
+        for logged in held_for(work.conn, work.county, HeldReason.MISSING_HOUSEHOLD)
+        if (logged.change.values.get("household_id") or logged.change.record_id[:13]) in born
+    ]
+
+
+def _edit_from_log(logged: LoggedChange, county: str, *, forced: bool = False) -> _Edit:
+    source = logged.incarnation if logged.incarnation in (COUNTY, IMPORT) else "device"
+    return _Edit(
+        logged.change,
+        Author(county, logged.incarnation, logged.author_id, logged.device_id, county, source),
+        hash=logged.hash,
+        schema=logged.schema,
+        sent_ms=logged.received_at_ms,
+        received_ms=logged.received_at_ms,
+        forced=forced,
+        stored=True,
+        reason=_screened(logged),
+    )
+
+
+def _screened(logged: LoggedChange) -> HeldReason | None:
+    edit = _Edit(logged.change, _NOBODY, logged.hash, logged.schema, 0, 0)
+    _screen([edit])
+    return edit.reason
+
+
+_NOBODY = Author("", "", "", None, "", "")
+
+
+# --- judge and merge ---
+
+
+def _judge(work: _Work, edit: _Edit) -> None:
+    if edit.reason is not None:
+        return
+    change = edit.change
+    draft = work.drafts.get((change.kind, change.record_id))
+    edit.reason = _reason_to_hold(work, edit, draft)
+    if edit.reason is not None:
+        edit.village_code = draft.village_code if draft else None
+        return
+    declared = record_kind(change.kind).fields
+    known = {name: value for name, value in change.values.items() if name in declared}
+    if draft is None:
+        draft = _Draft(change.kind, change.record_id, None, {}, None, 0, is_new=True)
+        work.drafts[change.kind, change.record_id] = draft
+    edit.eff_ms = effective_ms(
+        change.at_ms,
+        sent_ms=edit.sent_ms,
+        received_ms=edit.received_ms,
+        base_committed_ms=min(work.committed.get(change.base, 0), edit.received_ms),
+    )
+    merged = merge_change(
+        draft.version,
+        change if len(known) == len(change.values) else replace(change, values=known),
+        incarnation=edit.author.incarnation,
+        eff_ms=edit.eff_ms,
+        policy=lambda name: declared[name].info.merge,
+        lost=edit.lost,
+    )
+    draft.version = merged.version
+    draft.touched = True
+    if len(known) != len(change.values):
+        _keep_unknown(draft, {n: v for n, v in change.values.items() if n not in declared})
+    edit.outcome = merged.outcome
+    if not draft.is_new:
+        work.merges.append((edit, draft, merged))
+    household = draft if change.kind == HOUSEHOLD else work.drafts[HOUSEHOLD, draft.household_id]
+    draft.village_code = str(household.values["village_code"])
+    edit.village_code = draft.village_code
+
+
+def _keep_unknown(draft: _Draft, values: Mapping[str, Any]) -> None:
+    """Keep the fields of a newer phone. A null never wipes one: who sent it may not know it either."""
+    draft.extra.update({name: value for name, value in values.items() if value is not None})
+
+
+def _reason_to_hold(work: _Work, edit: _Edit, draft: _Draft | None) -> HeldReason | None:
+    change, author = edit.change, edit.author
+    values = change.values
+    if change.kind == HOUSEHOLD:
+        present = draft.values.get("village_code") if draft else None
+        wanted = values.get("village_code", present)
+        if wanted is None:
+            return HeldReason.INVALID  # a household without a village is in nobody's scope
+        villages = {str(wanted), str(present or wanted)}
+    else:
+        home = values.get("household_id") or (draft.household_id if draft else None)
+        household = work.drafts.get((HOUSEHOLD, str(home)))
+        if home is None or household is None or household.version is None:
+            return HeldReason.MISSING_HOUSEHOLD
+        villages = {str(household.values["village_code"])}
+        if draft is not None and draft.village_code:
+            villages.add(draft.village_code)
+    scope = author.county if edit.forced else author.scope
+    if not all(v[:6] == work.county and in_scope(v, scope) for v in villages):
+        return HeldReason.OUT_OF_SCOPE
+    is_void = draft is not None and draft.values.get("deleted") is True
+    mends = values.get("deleted") is False or author.source == COUNTY or edit.forced
+    if is_void and not mends and values.get("deleted") is not True:
+        return HeldReason.RECORD_VOID
+    return None
+
+
+def _move_children(work: _Work) -> None:
+    """Let the records of a household that moved to another village follow it."""
+    moved = {
+        draft.id
+        for (kind, _), draft in work.drafts.items()
+        if kind == HOUSEHOLD and draft.village_before not in (None, draft.village_code)
+    }
+    for record in records_of_households(work.conn, work.county, moved):
+        draft = work.drafts.get((record.kind, record.id)) or _take_up(work, record)
+        draft.village_code = work.drafts[HOUSEHOLD, record.household_id].village_code
+        draft.touched = True
+
+
+# --- store ---
+
+
+def _store(
+    work: _Work, author: Author, edits: Sequence[_Edit], *, now_ms: int, resolution: str
+) -> list[int]:
+    conn, county = work.conn, work.county
+    touched = [draft for draft in work.drafts.values() if draft.touched]
+    conflict_rows, extended = _conflict_rows(work)
+    bundles = _bundles(work, touched)
+    fresh: dict[str, int] = {}
+    for row in conflict_rows:
+        fresh[row["household_id"]] = fresh.get(row["household_id"], 0) + 1
+    checked = check_bundles(
+        conn, county, bundles, now_ms=now_ms, author=author, submits=True, new_conflicts=fresh
+    )
+    count = len(touched) + len(conflict_rows) + len(extended) + len(checked)
+    next_seq = allocate(conn, county, count, at_ms=now_ms, tag=secrets.token_hex(4)) if count else 0
+    for draft in touched:
+        draft.seq = next_seq
+        next_seq += 1
+    for row in (*conflict_rows, *extended):
+        row["seq"] = next_seq
+        next_seq += 1
+    write_records(
+        conn,
+        county,
+        new=[_record(draft) for draft in touched if draft.is_new],
+        changed=[_record(draft) for draft in touched if not draft.is_new],
+    )
+    add_conflicts(conn, conflict_rows)
+    extend_conflicts(conn, county, extended)
+    newest = _newest(work, bundles)
+    reviews = [
+        replace(entry.review, seq=next_seq + i, bundle_seq=newest[entry.review.household_id])
+        for i, entry in enumerate(checked)
+    ]
+    store_checks(conn, county, checked, reviews)
+    logged = [_logged(work, edit, resolution) for edit in edits]
+    add_changes(conn, county, [e for e, edit in zip(logged, edits, strict=True) if not edit.stored])
+    set_outcomes(conn, county, [e for e, edit in zip(logged, edits, strict=True) if edit.stored])
+    return [entry.seq for entry in logged]
+
+
+def _record(draft: _Draft) -> StoredRecord:
+    assert draft.version is not None, "a touched record has values"  # noqa: S101
+    version = sequenced(draft.version, draft.seq)
+    return StoredRecord(
+        kind=draft.kind,
+        id=draft.id,
+        seq=draft.seq,
+        village_code=draft.village_code,
+        stamps=stamps_to_json(version),
+        values=version.values,
+        extra=draft.extra,
+    )
+
+
+def _bundles(work: _Work, touched: Collection[_Draft]) -> dict[str, list[StoredRecord]]:
+    """Return all records of the touched households as they will stand."""
+    affected = {draft.household_id for draft in touched}
+    affected |= {draft.home_before for draft in touched if draft.home_before}
+    stored = records_of_households(work.conn, work.county, affected & work.households_before)
+    found: dict[str, list[StoredRecord]] = {key: [] for key in affected}
+    for draft in touched:
+        found[draft.household_id].append(_unsequenced(draft))
+    for record in stored:
+        draft_here = work.drafts.get((record.kind, record.id))
+        if draft_here is None or not draft_here.touched:
+            found[record.household_id].append(record)
+    return found
+
+
+def _unsequenced(draft: _Draft) -> StoredRecord:
+    return StoredRecord(
+        draft.kind, draft.id, UNSEQUENCED, draft.village_code, [], draft.values, draft.extra
+    )
+
+
+def _newest(work: _Work, bundles: Mapping[str, Iterable[StoredRecord]]) -> dict[str, int]:
+    return {
+        key: max(work.drafts[r.kind, r.id].seq if r.seq == UNSEQUENCED else r.seq for r in records)
+        for key, records in bundles.items()
+    }
+
+
+def _conflict_rows(work: _Work) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return new conflicts, and open ones whose values moved on, both as table rows without seq.
+
+    There is one open conflict for each record, field and arriving incarnation; a further edit from
+    either side of it replaces that side's value.
+    """
+    if not work.merges:
+        return [], []
+    open_rows = open_branches(work.conn, work.county, {d.id for _, d, _ in work.merges})
+    new: dict[Branch, dict[str, Any]] = {}
+    extended: dict[str, dict[str, Any]] = {}
+    for edit, draft, merged in work.merges:
+        inc = edit.author.incarnation
+        for found in merged.conflicts:
+            branch = (draft.kind, draft.id, found.field, inc)
+            arrived = {
+                "theirs": found.theirs,
+                "theirs_at_ms": edit.eff_ms,
+                "shown": found.shown,
+            }
+            if branch in new:
+                new[branch] |= arrived
+            elif branch in open_rows:
+                row = open_rows[branch]
+                extended.setdefault(row["id"], {"id": row["id"]}).update(arrived)
+            else:
+                new[branch] = _conflict_row(work.county, edit, draft, found) | arrived
+        if open_rows:
+            contested = {found.field for found in merged.conflicts}
+            for branch, was in open_rows.items():
+                name = branch[2]
+                if branch[:2] != (draft.kind, draft.id) or name not in merged.written - contested:
+                    continue
+                side = {was["theirs_incarnation"]: "theirs", was["ours_incarnation"]: "ours"}
+                if inc in side:
+                    moved = {
+                        side[inc]: draft.values.get(name),
+                        f"{side[inc]}_at_ms": edit.eff_ms,
+                        "shown": side[inc],
+                    }
+                    extended.setdefault(was["id"], {"id": was["id"]}).update(moved)
+    authors = authors_of(work.conn, work.county, {row["record_id"] for row in new.values()})
+    for fresh in new.values():
+        fresh["ours_author"] = authors.get((fresh["record_id"], fresh["ours_incarnation"]))
+    return list(new.values()), list(extended.values())
+
+
+def _conflict_row(county: str, edit: _Edit, draft: _Draft, found: FieldConflict) -> dict[str, Any]:
+    return {
+        "county": county,
+        "id": id_from_bits(secrets.randbits(64)),
+        "kind": draft.kind,
+        "record_id": draft.id,
+        "household_id": draft.household_id,
+        "village_code": draft.village_code,
+        "field": found.field,
+        "ours": found.ours,
+        "theirs_author": edit.author.user_id,
+        "ours_incarnation": found.ours_stamp.incarnation,
+        "theirs_incarnation": edit.author.incarnation,
+        "ours_at_ms": found.ours_stamp.eff_ms,
+        "state": "open",
+    }
+
+
+def _logged(work: _Work, edit: _Edit, resolution: str) -> LoggedChange:
+    held = edit.reason is not None
+    return LoggedChange(
+        change=edit.change,
+        incarnation=edit.author.incarnation,
+        hash=edit.hash,
+        schema=edit.schema,
+        author_id=edit.author.user_id,
+        device_id=edit.author.device_id,
+        received_at_ms=edit.received_ms,
+        eff_ms=edit.eff_ms,
+        outcome=Outcome.HELD if held else edit.outcome,
+        seq=0 if held else work.drafts[edit.change.kind, edit.change.record_id].seq,
+        reason=edit.reason.value if edit.reason else None,
+        village_code=edit.village_code,
+        resolution=resolution if edit.stored and not held else None,
+    )

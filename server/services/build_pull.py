@@ -1,0 +1,180 @@
+"""Builds what a phone pulls: the newest state of every record of its scope that it has not seen."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.storage.accounts import user_names
+from server.storage.devices import Device
+from server.storage.feed import (
+    Commit,
+    commit_of,
+    commits_from,
+    feed_tables,
+    page_seqs,
+    present_seq,
+    rows_between,
+)
+from server.storage.meta import epoch_of
+from shared_schemas.errors import ChushanError
+from shared_schemas.protocol import MAX_PAGE, ROWS_PER_LINE
+from shared_schemas.records import record_kinds
+
+REVIEW_FIELDS = ("state", "comments", "decided_at_ms")
+CONFLICT_FIELDS = {
+    "record_kind": "kind",
+    "record_id": "record_id",
+    "household_id": "household_id",
+    "field": "field",
+    "ours": "ours",
+    "theirs": "theirs",
+    "ours_name": "ours_author",
+    "theirs_name": "theirs_author",
+    "ours_at_ms": "ours_at_ms",
+    "theirs_at_ms": "theirs_at_ms",
+    "shown": "shown",
+    "state": "state",
+    "decided_value": "decided_value",
+}
+"""What the feed calls a member of a conflict → the column it comes from (a user id for names)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a phone has come: opaque to it. The tag proves that this database handed it out."""
+
+    epoch: str
+    scope: str
+    seq: int
+    tag: str
+
+    def to_text(self) -> str:
+        """Return the cursor as it travels."""
+        return f"{self.epoch}.{self.scope}.{self.seq}.{self.tag}"
+
+
+def cursor_from_text(given: str) -> Cursor:
+    """Return the cursor of a text; ChushanError bad_query for anything else."""
+    parts = given.split(".")
+    if len(parts) != 4 or not parts[2].isascii() or not parts[2].isdigit() or len(parts[2]) > 18:
+        raise ChushanError("bad_query", detail="cursor")
+    return Cursor(parts[0], parts[1], int(parts[2]), parts[3])
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A page: its lines as `messages.PullLine` describes them, and how many rows they hold."""
+
+    lines: Sequence[dict[str, Any]]
+    rows: int
+
+
+def build_pull(
+    conn: Connection, device: Device, cursor: str | None, *, limit: int = MAX_PAGE
+) -> Pulled:
+    """Return the next page of a phone's scope, in the order in which it became visible.
+
+    `conn` sees one state of the database (`reading`). Void records come too. There is always a
+    line, so that a phone with nothing to fetch still gets a cursor. ChushanError epoch_changed
+    where the cursor is of another epoch, scope or life of the database; the phone then starts over.
+    """
+    county, scope = device.county, device.scope
+    epoch = epoch_of(conn)
+    after = _checked_seq(conn, device, cursor, epoch)
+    seqs = page_seqs(conn, county, scope, after, limit + 1)
+    more = len(seqs) > limit
+    # With nothing left, the cursor moves past what other scopes wrote, so that it is not read again.
+    last = seqs[limit - 1] if more else max(present_seq(conn, county), after)
+    rows = _rows(conn, county, scope, after, seqs[min(len(seqs), limit) - 1] if seqs else after)
+    commits = commits_from(conn, county, after, last)
+    lines = []
+    chunks = [rows[i : i + ROWS_PER_LINE] for i in range(0, len(rows), ROWS_PER_LINE)] or [[]]
+    for i, chunk in enumerate(chunks):
+        seq = chunk[-1][0] if i < len(chunks) - 1 or more else last
+        here = Cursor(epoch, scope, seq, _tag(commits, seq))
+        lines.append({"cursor": here.to_text(), "more": more, "groups": list(_groups(chunk))})
+    return Pulled(lines, len(rows))
+
+
+def _checked_seq(conn: Connection, device: Device, given: str | None, epoch: str) -> int:
+    if given is None:
+        return 0
+    cursor = cursor_from_text(given)
+    if cursor.epoch != epoch or cursor.scope != device.scope:
+        raise ChushanError("epoch_changed", epoch=epoch)
+    if cursor.seq == 0:
+        return 0
+    commit = commit_of(conn, device.county, cursor.seq)
+    if commit is None or commit.tag != cursor.tag:
+        raise ChushanError("epoch_changed", epoch=epoch)
+    return cursor.seq
+
+
+def _tag(commits: Sequence[Commit], seq: int) -> str:
+    at = bisect_left(commits, seq, key=lambda commit: commit.seq)
+    return commits[at].tag if at < len(commits) else ""
+
+
+Entry = tuple[int, str, Sequence[str], Sequence[Any], dict[str, Any] | None]
+"""A row of the feed: seq, kind, names of its values, (id, seq, values …), unknown fields."""
+
+
+def _rows(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:
+    entries: list[Entry] = []
+    tables = feed_tables()
+    for kind in record_kinds():
+        table = tables[kind.name]
+        names = tuple(name for name in kind.fields if name in table.c)
+        columns: list[Any] = [table.c.extra, table.c.id, table.c.seq]
+        columns += [table.c[name].label(f"v_{name}") for name in names]
+        found = rows_between(
+            conn, table, columns, county=county, scope=scope, after=after, last=last
+        )
+        entries += [(row[2], kind.name, names, row[1:], row[0]) for row in found]
+    entries += _reviews(conn, county, scope, after, last)
+    entries += _conflicts(conn, county, scope, after, last)
+    entries.sort(key=lambda entry: entry[0])
+    return entries
+
+
+def _reviews(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:
+    table = feed_tables()["review"]
+    columns = [table.c.household_id, table.c.seq, *(table.c[name] for name in REVIEW_FIELDS)]
+    found = rows_between(conn, table, columns, county=county, scope=scope, after=after, last=last)
+    return [(row[1], "review", REVIEW_FIELDS, row, None) for row in found]
+
+
+def _conflicts(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:
+    table = feed_tables()["conflict"]
+    columns = [table.c.id, table.c.seq, *(table.c[name] for name in CONFLICT_FIELDS.values())]
+    found = rows_between(conn, table, columns, county=county, scope=scope, after=after, last=last)
+    names = tuple(CONFLICT_FIELDS)
+    people = [2 + names.index(name) for name in ("ours_name", "theirs_name")]
+    called = user_names(conn, {row[i] for row in found for i in people if row[i]})
+    entries: list[Entry] = []
+    for row in found:
+        values = list(row)
+        for i in people:
+            values[i] = called.get(values[i])
+        entries.append((row[1], "conflict", names, values, None))
+    return entries
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+    by_kind: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_kind.setdefault(entry[1], []).append(entry)
+    for kind, rows in by_kind.items():
+        columns = list(zip(*(row[3] for row in rows), strict=True))
+        kept = [i for i in range(2, len(columns)) if any(v is not None for v in columns[i])]
+        names = [rows[0][2][i - 2] for i in kept]
+        values = [columns[0], columns[1], *(columns[i] for i in kept)]
+        for name in sorted({name for row in rows for name in row[4] or ()}):
+            names.append(name)
+            values.append(tuple((row[4] or {}).get(name) for row in rows))
+        yield {"kind": kind, "fields": names, "rows": list(zip(*values, strict=True))}

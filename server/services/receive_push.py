@@ -1,0 +1,146 @@
+"""Stores a phone's changes, each once, however often and in whatever pieces they arrive."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.services.apply_changes import Applied, Author, apply_changes
+from server.storage.changes import StoredOutcome, stored_outcomes
+from server.storage.devices import (
+    Device,
+    begin_incarnation,
+    incarnation_of,
+    note_sync,
+    set_acked,
+)
+from server.storage.meta import epoch_of
+from shared_schemas.changes import Change, HeldReason, Outcome, content_hash
+from shared_schemas.errors import ChushanError
+from shared_schemas.protocol import MAX_CHANGES, SUPPORTED_PROTOCOLS
+from shared_schemas.wire import ungroup_changes
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A batch of changes of one incarnation, as `messages.PushRequest` checked it."""
+
+    incarnation: str
+    epoch: str
+    schema: int
+    sent_ms: int
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What the phone is told. `outcomes` has every change of the batch, old ones too."""
+
+    epoch: str
+    acked: int
+    received_ms: int
+    outcomes: Sequence[Applied]
+    new: int
+    """How many changes had not been here before."""
+
+    def to_message(self) -> dict[str, Any]:
+        """Return the answer as `messages.PushAnswer` describes it."""
+        return {
+            "epoch": self.epoch,
+            "acked": self.acked,
+            "received_at_ms": self.received_ms,
+            "outcomes": [
+                {
+                    "n": entry.n,
+                    "outcome": entry.outcome.value,
+                    "seq": entry.seq,
+                    **({"reason": entry.reason} if entry.reason else {}),
+                }
+                for entry in self.outcomes
+            ],
+        }
+
+
+def push_from_message(message: Mapping[str, Any]) -> Push:
+    """Return the push of a loaded `PushRequest`; ChushanError where it cannot be one batch."""
+    if message["protocol"] not in SUPPORTED_PROTOCOLS:
+        raise ChushanError("unknown_protocol", supported=sorted(SUPPORTED_PROTOCOLS))
+    groups = [
+        {"kind": group["kind"], "fields": group["fields_"], "rows": group["rows"]}
+        for group in message["changes"]
+    ]
+    if sum(len(group["rows"]) for group in groups) > MAX_CHANGES:
+        raise ChushanError("invalid_message", detail=f"at most {MAX_CHANGES} changes in one push")
+    changes = ungroup_changes(groups)
+    if any(b.n != a.n + 1 for a, b in itertools.pairwise(changes)):
+        raise ChushanError("invalid_message", detail="n has a gap or repeats within the batch")
+    return Push(
+        message["incarnation"],
+        message["epoch"],
+        message["schema"],
+        message["sent_at_ms"],
+        changes,
+    )
+
+
+def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -> PushResult:
+    """Store a phone's changes, merge what can be merged, hold the rest for the county.
+
+    Sent again, a change has no further effect and its first outcome is answered. ChushanError
+    sequence_gap (with `acked`) where earlier changes are missing; forked where a change differs
+    from what this incarnation sent before under the same `n`, or the incarnation is another
+    phone's: a copied or restored phone, which takes a new incarnation and sends again.
+    """
+    county = device.county
+    begin_incarnation(conn, county, push.incarnation, device.id, now_ms)
+    known = incarnation_of(conn, county, push.incarnation, lock=True)
+    if known is None or known.device_id != device.id:
+        raise ChushanError("forked")
+    acked = known.acked_n
+    if push.changes and push.changes[0].n > acked + 1:
+        raise ChushanError("sequence_gap", acked=acked)
+    hashes = {change.n: content_hash(change) for change in push.changes}
+    before = _outcomes_before(conn, county, push, acked)
+    if any(before[n].hash != hashes[n] for n in before):
+        raise ChushanError("forked")
+    fresh = [change for change in push.changes if change.n > acked]
+    epoch = epoch_of(conn)
+    author = Author(county, push.incarnation, device.user_id, device.id, device.scope, "device")
+    applied = apply_changes(
+        conn,
+        fresh,
+        author=author,
+        sent_ms=push.sent_ms,
+        received_ms=now_ms,
+        schema=push.schema,
+        lost=push.epoch != epoch,
+        hold=None if device.state == "active" else HeldReason.DEVICE_REVOKED,
+        hashes=hashes,
+    )
+    if fresh:
+        acked = fresh[-1].n
+        set_acked(conn, county, push.incarnation, acked)
+    skew_s = round((push.sent_ms - now_ms) / 1000)
+    note_sync(conn, county, device.id, now_ms=now_ms, clock_skew_s=_bounded(skew_s))
+    again = [
+        Applied(row.n, Outcome(row.outcome), row.seq, row.reason)
+        for _, row in sorted(before.items())
+    ]
+    return PushResult(epoch, acked, now_ms, [*again, *applied], new=len(fresh))
+
+
+def _outcomes_before(
+    conn: Connection, county: str, push: Push, acked: int
+) -> dict[int, StoredOutcome]:
+    numbers = [change.n for change in push.changes if change.n <= acked]
+    if not numbers:
+        return {}
+    return stored_outcomes(conn, county, push.incarnation, numbers[0], numbers[-1])
+
+
+def _bounded(skew_s: int) -> int:
+    return max(-(2**31) + 1, min(skew_s, 2**31 - 1))

@@ -1,0 +1,40 @@
+"""Tells a phone what it needs to know before it syncs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.storage.devices import Device, incarnation_of
+from server.storage.divisions import places_within
+from server.storage.meta import epoch_of, meta_value
+from shared_schemas import SCHEMA_VERSION
+from shared_schemas.protocol import PROTOCOL
+
+OFFICE_PHONE = "office_phone"
+"""Fact of `meta`, followed by the county: the number that a phone shows as "ask the county"."""
+
+
+def say_hello(conn: Connection, device: Device, incarnation: str, *, now_ms: int) -> dict[str, Any]:
+    """Return the answer as `messages.HelloAnswer` describes it.
+
+    An incarnation that is another phone's counts as unheard of: pushing under it is refused as
+    forked.
+    """
+    known = incarnation_of(conn, device.county, incarnation)
+    return {
+        "protocol": PROTOCOL,
+        "schema": SCHEMA_VERSION,
+        "epoch": epoch_of(conn),
+        "now_ms": now_ms,
+        "county": device.county,
+        "scope": device.scope,
+        "cadre": device.cadre,
+        "office_phone": meta_value(conn, f"{OFFICE_PHONE} {device.county}"),
+        "acked": known.acked_n if known and known.device_id == device.id else 0,
+        "divisions": [
+            {"code": place.code, "name": place.name, "level": place.level}
+            for place in places_within(conn, device.scope)
+        ],
+    }

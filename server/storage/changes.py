@@ -1,0 +1,238 @@
+"""The log of changes: every one that ever arrived, with what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+
+from server.storage.tables import change, device, user_account
+from shared_schemas.changes import Change, HeldReason, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A change with its author and its outcome; `seq` is 0 while it is held."""
+
+    change: Change
+    incarnation: str
+    hash: str
+    schema: int
+    author_id: str
+    device_id: str | None
+    received_at_ms: int
+    eff_ms: int
+    outcome: Outcome
+    seq: int = 0
+    reason: str | None = None
+    village_code: str | None = None
+    resolution: str | None = None
+
+
+def _row(county: str, logged: LoggedChange) -> dict[str, Any]:
+    edit = logged.change
+    return {
+        "county": county,
+        "incarnation": logged.incarnation,
+        "n": edit.n,
+        "hash": logged.hash,
+        "kind": edit.kind[:20],
+        "record_id": edit.record_id,
+        "village_code": logged.village_code,
+        "base": edit.base,
+        "at_ms": edit.at_ms,
+        "eff_ms": logged.eff_ms,
+        "values": edit.values,
+        "schema": logged.schema,
+        "outcome": logged.outcome.value,
+        "reason": logged.reason,
+        "seq": logged.seq,
+        "received_at_ms": logged.received_at_ms,
+        "author_id": logged.author_id,
+        "device_id": logged.device_id,
+    }
+
+
+def _logged(row: RowMapping) -> LoggedChange:
+    return LoggedChange(
+        change=Change(
+            row["n"], row["kind"], row["record_id"], row["base"], row["at_ms"], row["values"]
+        ),
+        incarnation=row["incarnation"],
+        hash=row["hash"],
+        schema=row["schema"],
+        author_id=row["author_id"],
+        device_id=row["device_id"],
+        received_at_ms=row["received_at_ms"],
+        eff_ms=row["eff_ms"],
+        outcome=Outcome(row["outcome"]),
+        seq=row["seq"],
+        reason=row["reason"],
+        village_code=row["village_code"],
+        resolution=row["resolution"],
+    )
+
+
+def add_changes(conn: Connection, county: str, logged: Iterable[LoggedChange]) -> None:
+    """Add changes to the log. One whose (incarnation, n) exists raises IntegrityError."""
+    rows = [_row(county, entry) for entry in logged]
+    if rows:
+        conn.execute(insert(change), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutcome:
+    """What is answered again when a change is sent again."""
+
+    n: int
+    hash: str
+    outcome: str
+    seq: int
+    reason: str | None
+
+
+def stored_outcomes(
+    conn: Connection, county: str, incarnation: str, first: int, last: int
+) -> dict[int, StoredOutcome]:
+    """Return the outcomes of an incarnation's changes from n `first` to `last`."""
+    query = select(
+        change.c.n, change.c.hash, change.c.outcome, change.c.seq, change.c.reason
+    ).where(
+        change.c.county == county,
+        change.c.incarnation == incarnation,
+        change.c.n.between(first, last),
+    )
+    return {row.n: StoredOutcome(*row) for row in conn.execute(query)}
+
+
+_waiting = (change.c.outcome == Outcome.HELD.value) & change.c.resolution.is_(None)
+
+
+def held_for(conn: Connection, county: str, reason: HeldReason) -> list[LoggedChange]:
+    """Return the changes that wait for one reason, in the order in which they came."""
+    query = (
+        select(change)
+        .where(change.c.county == county, _waiting, change.c.reason == reason.value)
+        .order_by(change.c.received_at_ms, change.c.incarnation, change.c.n)
+    )
+    return [_logged(row) for row in conn.execute(query).mappings()]
+
+
+def change_by_key(conn: Connection, county: str, incarnation: str, n: int) -> LoggedChange | None:
+    """Return one change of the log."""
+    query = select(change).where(
+        change.c.county == county, change.c.incarnation == incarnation, change.c.n == n
+    )
+    row = conn.execute(query).mappings().first()
+    return None if row is None else _logged(row)
+
+
+def held_changes(
+    conn: Connection, county: str, scope: str, *, limit: int = 200
+) -> list[RowMapping]:
+    """Return waiting changes for a person of this scope, newest first, with author and phone.
+
+    A change whose village is unknown, or lies outside its county, is shown to the whole county
+    only.
+    """
+    query = (
+        select(change, user_account.c.name.label("author"), device.c.label.label("device"))
+        .join(user_account, user_account.c.id == change.c.author_id, isouter=True)
+        .join(
+            device,
+            (device.c.county == change.c.county) & (device.c.id == change.c.device_id),
+            isouter=True,
+        )
+        .where(change.c.county == county, _waiting)
+        .order_by(change.c.received_at_ms.desc(), change.c.n)
+        .limit(limit)
+    )
+    if len(scope) > 6:
+        query = query.where(change.c.village_code.startswith(scope, autoescape=True))
+    return list(conn.execute(query).mappings())
+
+
+def count_held(conn: Connection, county: str) -> int:
+    """Return how many changes of a county wait for somebody."""
+    query = select(func.count()).where(change.c.county == county, _waiting)
+    return int(conn.execute(query).scalar_one())
+
+
+def set_outcomes(conn: Connection, county: str, logged: Collection[LoggedChange]) -> None:
+    """Write what became of changes that were held until now."""
+    if not logged:
+        return
+    statement = (
+        update(change)
+        .where(
+            change.c.county == county,
+            change.c.incarnation == bindparam("b_incarnation"),
+            change.c.n == bindparam("b_n"),
+        )
+        .values(
+            outcome=bindparam("b_outcome"),
+            seq=bindparam("b_seq"),
+            reason=bindparam("b_reason"),
+            village_code=bindparam("b_village"),
+            resolution=bindparam("b_resolution"),
+        )
+    )
+    conn.execute(
+        statement,
+        [
+            {
+                "b_incarnation": entry.incarnation,
+                "b_n": entry.change.n,
+                "b_outcome": entry.outcome.value,
+                "b_seq": entry.seq,
+                "b_reason": entry.reason,
+                "b_village": entry.village_code,
+                "b_resolution": entry.resolution,
+            }
+            for entry in logged
+        ],
+    )
+
+
+def dismiss_held(
+    conn: Connection, county: str, incarnation: str, n: int, *, by: str, now_ms: int
+) -> bool:
+    """Mark a held change as seen and not to be applied; it stays in the log."""
+    done = conn.execute(
+        update(change)
+        .where(
+            change.c.county == county,
+            change.c.incarnation == incarnation,
+            change.c.n == n,
+            _waiting,
+        )
+        .values(resolution="dismissed", resolved_by=by, resolved_at_ms=now_ms)
+    )
+    return done.rowcount == 1
+
+
+def history_of(conn: Connection, county: str, record_id: str) -> list[RowMapping]:
+    """Return the changes of one record, oldest first, with the author's name."""
+    query = (
+        select(change, user_account.c.name.label("author"))
+        .join(user_account, user_account.c.id == change.c.author_id, isouter=True)
+        .where(change.c.county == county, change.c.record_id == record_id)
+        .order_by(change.c.received_at_ms, change.c.n)
+    )
+    return list(conn.execute(query).mappings())
+
+
+def authors_of(
+    conn: Connection, county: str, record_ids: Collection[str]
+) -> dict[tuple[str, str], str]:
+    """Return who edited these records, by (record id, incarnation)."""
+    if not record_ids:
+        return {}
+    query = (
+        select(change.c.record_id, change.c.incarnation, change.c.author_id)
+        .where(change.c.county == county, change.c.record_id.in_(sorted(record_ids)))
+        .distinct()
+    )
+    return {(row.record_id, row.incarnation): row.author_id for row in conn.execute(query)}

@@ -1,0 +1,149 @@
+"""The county's sequence and feed: what a phone pulls, in the order in which it became visible.
+
+The sequence is taken last in a writing transaction, from a row that stays locked until the commit;
+so a reader never sees a number while a smaller one is still to come (sync.md 3.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Table,
+    column,
+    insert,
+    select,
+    union_all,
+    update,
+    values,
+)
+
+from server.storage.engine import insert_ignoring
+from server.storage.tables import conflict, county_counter, feed_commit, record_tables, review
+
+
+def allocate(conn: Connection, county: str, count: int, *, at_ms: int, tag: str) -> int:
+    """Take `count` numbers of the county's sequence and return the first. Call it last.
+
+    From here to the commit other writers of the county wait. `tag` is random: a cursor carries it
+    to prove that it was handed out by this life of the database.
+    """
+    grow = (
+        update(county_counter)
+        .where(county_counter.c.county == county)
+        .values(seq=county_counter.c.seq + count)
+        .returning(county_counter.c.seq)
+    )
+    last = conn.execute(grow).scalar()
+    if last is None:
+        conn.execute(insert_ignoring(conn, county_counter), {"county": county, "seq": 0})
+        last = conn.execute(grow).scalar_one()
+    conn.execute(insert(feed_commit), {"county": county, "seq": last, "tag": tag, "at_ms": at_ms})
+    return int(last) - count + 1
+
+
+def present_seq(conn: Connection, county: str) -> int:
+    """Return the highest number taken in a county."""
+    query = select(county_counter.c.seq).where(county_counter.c.county == county)
+    return int(conn.execute(query).scalar() or 0)
+
+
+def commit_times(conn: Connection, county: str, seqs: Collection[int]) -> dict[int, int]:
+    """Return when each of these numbers was committed, UTC epoch milliseconds."""
+    if not seqs:
+        return {}
+    asked = values(column("seq", BigInteger), name="asked").data([(seq,) for seq in seqs])
+    when = (
+        select(feed_commit.c.at_ms)
+        .where(feed_commit.c.county == county, feed_commit.c.seq >= asked.c.seq)
+        .order_by(feed_commit.c.seq)
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = conn.execute(select(asked.c.seq, when.label("at_ms")))
+    return {row.seq: row.at_ms for row in rows if row.at_ms is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A writing transaction in the feed: its last number and its random tag."""
+
+    seq: int
+    tag: str
+
+
+def commits_from(conn: Connection, county: str, first: int, last: int) -> list[Commit]:
+    """Return the commits that the numbers from `first` to `last` belong to, in order."""
+    end = (
+        select(feed_commit.c.seq)
+        .where(feed_commit.c.county == county, feed_commit.c.seq >= last)
+        .order_by(feed_commit.c.seq)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(feed_commit.c.seq, feed_commit.c.tag)
+        .where(feed_commit.c.county == county, feed_commit.c.seq >= first, feed_commit.c.seq <= end)
+        .order_by(feed_commit.c.seq)
+    )
+    return [Commit(row.seq, row.tag) for row in conn.execute(query)]
+
+
+def commit_of(conn: Connection, county: str, seq: int) -> Commit | None:
+    """Return the commit that a number belongs to, None when it was never taken."""
+    query = (
+        select(feed_commit.c.seq, feed_commit.c.tag)
+        .where(feed_commit.c.county == county, feed_commit.c.seq >= seq)
+        .order_by(feed_commit.c.seq)
+        .limit(1)
+    )
+    row = conn.execute(query).first()
+    return None if row is None else Commit(row.seq, row.tag)
+
+
+def feed_tables() -> dict[str, Table]:
+    """Return the tables whose rows phones pull, by the kind that the feed calls them."""
+    return {**record_tables(), "review": review, "conflict": conflict}
+
+
+def _within(table: Table, county: str, scope: str, after: int) -> Any:
+    return (
+        (table.c.county == county)
+        & (table.c.seq > after)
+        & table.c.village_code.between(scope.ljust(12, "0"), scope.ljust(12, "9"))
+    )
+
+
+def page_seqs(conn: Connection, county: str, scope: str, after: int, limit: int) -> list[int]:
+    """Return the numbers of the next rows of a scope, at most `limit`, in order."""
+    parts = [
+        select(
+            select(table.c.seq)
+            .where(_within(table, county, scope, after))
+            .order_by(table.c.seq)
+            .limit(limit)
+            .subquery()
+        )
+        for table in feed_tables().values()
+    ]
+    every = union_all(*parts).subquery()
+    query = select(every.c.seq).order_by(every.c.seq).limit(limit)
+    return list(conn.execute(query).scalars())
+
+
+def rows_between(
+    conn: Connection, table: Table, columns: Sequence[Column[Any]],
+    *, county: str, scope: str, after: int, last: int,
+) -> list[Any]:  # fmt: skip
+    """Return rows of one kind of the feed with `after` < seq <= `last`, in order."""
+    query = (
+        select(*columns)
+        .where(_within(table, county, scope, after), table.c.seq <= last)
+        .order_by(table.c.seq)
+    )
+    return list(conn.execute(query).all())

@@ -1,0 +1,197 @@
+"""Records as they stand: one row each, its values in the declared columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+
+from server.storage.tables import record_tables
+from shared_schemas.fields import Value
+from shared_schemas.records import record_kind, record_kinds
+
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as stored. `extra` holds fields that this server does not know."""
+
+    kind: str
+    id: str
+    seq: int
+    village_code: str | None
+    stamps: list[Any]
+    values: Values
+    extra: Values = field(default_factory=dict)
+
+    @property
+    def household_id(self) -> str:
+        """Id of the household that the record belongs to, or is."""
+        return self.id if self.kind == "household" else str(self.values.get("household_id") or "")
+
+
+_HEAD = ("county", "id", "seq", "stamps", "extra", "village_code")
+
+
+@cache
+def _value_columns(kind: str, table: Table) -> tuple[str, ...]:
+    return tuple(name for name in record_kind(kind).fields if name in table.c)
+
+
+def _records(
+    conn: Connection, kind: str, *conditions: Any, lock: bool = False
+) -> list[StoredRecord]:
+    table = record_tables()[kind]
+    names = _value_columns(kind, table)
+    head = [table.c[name] for name in _HEAD[1:]]
+    query = select(*head, *(table.c[name].label(f"v_{name}") for name in names)).where(*conditions)
+    if lock:
+        query = query.order_by(table.c.id).with_for_update()
+    return [
+        StoredRecord(
+            kind=kind,
+            id=row[0],
+            seq=row[1],
+            stamps=row[2],
+            extra=row[3] or {},
+            village_code=row[4],
+            values={
+                name: value for name, value in zip(names, row[5:], strict=True) if value is not None
+            },
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def records_by_id(
+    conn: Connection, county: str, kind: str, ids: Collection[str], *, lock: bool = False
+) -> dict[str, StoredRecord]:
+    """Return the records of a kind that have one of these ids; `lock` as in `lock_households`."""
+    if not ids:
+        return {}
+    table = record_tables()[kind]
+    found = _records(conn, kind, table.c.county == county, table.c.id.in_(sorted(ids)), lock=lock)
+    return {record.id: record for record in found}
+
+
+def records_of_households(
+    conn: Connection, county: str, household_ids: Collection[str]
+) -> list[StoredRecord]:
+    """Return every record of these households, households first, void ones included."""
+    if not household_ids:
+        return []
+    ids = sorted(household_ids)
+    found: list[StoredRecord] = []
+    for kind in record_kinds():
+        table = record_tables()[kind.name]
+        key = table.c.id if kind.name == "household" else table.c.household_id
+        found += _records(conn, kind.name, table.c.county == county, key.in_(ids))
+    return found
+
+
+def lock_households(conn: Connection, county: str, household_ids: Collection[str]) -> None:
+    """Make other writers of these households wait until the commit.
+
+    Needed on PostgreSQL before a bundle is read to be changed; on SQLite there is one writer.
+    Several are locked in the order of their ids, so that two writers cannot wait for each other.
+    """
+    if conn.dialect.name == "sqlite" or not household_ids:
+        return
+    table = record_tables()["household"]
+    conn.execute(
+        select(table.c.id)
+        .where(table.c.county == county, table.c.id.in_(sorted(household_ids)))
+        .order_by(table.c.id)
+        .with_for_update()
+    ).all()
+
+
+def households_with(
+    conn: Connection, county: str, kind: str, column: str, wanted: Collection[str]
+) -> list[tuple[str, str, str | None]]:
+    """Return (value, household id, village) of the records that have a wanted value in a column.
+
+    Void records do not count.
+    """
+    if not wanted:
+        return []
+    table = record_tables()[kind]
+    household = table.c.id if kind == "household" else table.c.household_id
+    query = select(table.c[column], household, table.c.village_code).where(
+        table.c.county == county,
+        table.c[column].in_(sorted(wanted)),
+        table.c.deleted.is_not(True),
+    )
+    return [(row[0], row[1], row[2]) for row in conn.execute(query)]
+
+
+def write_records(
+    conn: Connection, county: str, *, new: Iterable[StoredRecord], changed: Iterable[StoredRecord]
+) -> None:
+    """Write records as they now stand. A new one whose id exists raises IntegrityError."""
+    for kind, rows in _by_kind(new).items():
+        conn.execute(insert(record_tables()[kind]), [_row(county, r) for r in rows])
+    for kind, rows in _by_kind(changed).items():
+        conn.execute(_update(kind, record_tables()[kind]), [_changed_row(county, r) for r in rows])
+
+
+def _by_kind(records: Iterable[StoredRecord]) -> dict[str, list[StoredRecord]]:
+    found: dict[str, list[StoredRecord]] = {}
+    for record in records:
+        found.setdefault(record.kind, []).append(record)
+    return found
+
+
+def _row(county: str, record: StoredRecord) -> dict[str, Any]:
+    names = _value_columns(record.kind, record_tables()[record.kind])
+    values: dict[str, Any] = dict.fromkeys(names)
+    values.update(record.values)
+    values["county"] = county
+    values["id"] = record.id
+    values["seq"] = record.seq
+    values["stamps"] = record.stamps
+    values["extra"] = record.extra or None
+    values["village_code"] = record.village_code
+    return values
+
+
+def _changed_row(county: str, record: StoredRecord) -> dict[str, Any]:
+    row = _row(county, record)
+    row["b_county"] = row.pop("county")
+    row["b_id"] = row.pop("id")
+    return row
+
+
+@cache
+def _update(kind: str, table: Table) -> Any:
+    names = {*_value_columns(kind, table), *_HEAD[2:]}
+    return (
+        update(table)
+        .where(table.c.county == bindparam("b_county"), table.c.id == bindparam("b_id"))
+        .values({name: bindparam(name) for name in names})
+    )
+
+
+def count_records(conn: Connection, county: str, kind: str, scope: str) -> int:
+    """Return how many records of a kind that are not void lie within a division prefix."""
+    table = record_tables()[kind]
+    query = select(func.count()).where(
+        table.c.county == county,
+        table.c.village_code.between(scope.ljust(12, "0"), scope.ljust(12, "9")),
+        table.c.deleted.is_not(True),
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def as_rule_record(record: StoredRecord) -> dict[str, Any]:
+    """Return a record as `shared_schemas.bundle` takes it: its values and its id."""
+    return {**record.values, "id": record.id}
+
+
+def pairs(records: Sequence[StoredRecord]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return records as (kind, record) pairs for `shared_schemas.bundle.bundle_of`."""
+    return [(record.kind, as_rule_record(record)) for record in records]
