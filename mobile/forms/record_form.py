@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared_schemas.fields import Value
-from shared_schemas.rules import Hit
+from mobile.storage.drafts import Draft
+from mobile.storage.records import Shown
+from shared_schemas import codes, resident_id
+from shared_schemas.codes import divisions
+from shared_schemas.fields import Code, Codes, Declared, Divisions, Skills, Value
+from shared_schemas.locale import text
+from shared_schemas.records import asked_fields, record_kind
+from shared_schemas.rules import Hit, Level
+
+if TYPE_CHECKING:
+    from mobile.forms.visit import Visit
 
 Option = tuple[str, str, str]
 """Code, label, group (the relation buttons; empty for most lists)."""
+
+MISSING_RULES = frozenset({"REQUIRED", "V10"})
+"""Rules that only say that an answer is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +67,221 @@ class Group:
 class RecordForm:
     """One record of a visit. Made by `Visit`; every answer is saved when this returns."""
 
-    kind: str
-    record_id: str
-    show_missing: bool
-    """Whether fields without an answer show that one is needed: set it when “next” was refused."""
+    def __init__(
+        self,
+        visit: Visit,
+        kind: str,
+        record_id: str,
+        *,
+        known: Shown | None = None,
+        preset: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.visit = visit
+        self.kind = kind
+        self.record_id = record_id
+        self.known = known
+        """The record as the phone shows it outside this visit, None when it was born in it."""
+        self.preset = dict(preset or {})
+        """What the program answers until a person says otherwise; saved with the first touch."""
+        self.drafts: dict[str, Draft] = {}
+        self._show_missing = False
 
-    def title(self, lang: str = "zh") -> str:
-        """Return what the record is called: the person's name, or the kind."""
-        raise NotImplementedError
+    @property
+    def show_missing(self) -> bool:
+        """Whether fields without an answer show that one is needed: set it when “next” was refused."""
+        return self._show_missing or self.visit.show_missing
 
-    def groups(self, lang: str = "zh") -> list[Group]:
-        """Return the groups in which something is asked now."""
-        raise NotImplementedError
-
-    def questions(self, group: str, lang: str = "zh") -> list[Question]:
-        """Return the questions of a group that are asked now, skip logic applied."""
-        raise NotImplementedError
-
-    def answer(self, name: str, value: Value) -> None:
-        """Save an answer at once. A good ID number fills birth date and sex."""
-        raise NotImplementedError
-
-    def typed(self, name: str, text: str) -> None:
-        """Save what a person typed; text that means no value is kept as typed and shows an error."""
-        raise NotImplementedError
-
-    def clear(self, name: str) -> None:
-        """Take an answer away."""
-        raise NotImplementedError
+    @show_missing.setter
+    def show_missing(self, wanted: bool) -> None:
+        self._show_missing = wanted
 
     @property
     def values(self) -> dict[str, Any]:
         """The values as they stand in this visit."""
-        raise NotImplementedError
+        known = self.known.values if self.known else {}
+        drafted = {name: draft.value for name, draft in self.drafts.items()}
+        values = {**known, **self.preset, **drafted}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def is_born(self) -> bool:
+        """Whether the record exists: it was there before, or something was answered in it."""
+        return self.known is not None or bool(self.drafts)
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the record was taken out."""
+        return bool(self.values.get("deleted"))
+
+    def source(self, name: str) -> tuple[str, int]:
+        """Return the version (epoch, seq) of the record that the cadre sees in a field.
+
+        A field that shows an own change which the county has not shown back has that change's
+        version: the edit over it saw no more (sync.md 3.3, rule 2).
+        """
+        if name in self.drafts:
+            return self.drafts[name].epoch, self.drafts[name].base
+        if self.known is None:
+            return self.visit.epoch, 0
+        return self.known.sources.get(name, (self.known.epoch, self.known.seq))
+
+    def title(self, lang: str = "zh") -> str:
+        """Return what the record is called: the person's name, or the kind."""
+        label = record_kind(self.kind).label(lang)
+        if self.kind == "household":
+            return label
+        if self.kind == "member":
+            return self.values.get("name") or text("visit.new_member", lang)
+        member = self.visit.member(self.values.get("member_id"))
+        if self.kind == "consent":
+            asked = record_kind("consent").fields["consent_kind"]
+            label = asked.shown(self.values.get("consent_kind"), lang)
+        return f"{member.title(lang)} · {label}" if member else label
+
+    def groups(self, lang: str = "zh") -> list[Group]:
+        """Return the groups in which something is asked now."""
+        kind = record_kind(self.kind)
+        asked = {kind.fields[name].info.group for name in self._asked()}
+        hits = self._hits()
+        groups = []
+        for name, titles in kind.groups.items():
+            if name not in asked:
+                continue
+            problems = tuple(
+                hit
+                for field, hit in hits
+                if kind.fields[field].info.group == name and hit.reason is None
+            )
+            is_done = self.is_born and not problems
+            groups.append(Group(name, titles[lang == "en"], is_done, problems))
+        return groups
+
+    def visible_problems(self, group: str) -> int:
+        """Count what is wrong in a group and shows: a missing answer only with `show_missing`."""
+        fields = record_kind(self.kind).fields
+        return sum(
+            fields[name].info.group == group and hit.reason is None and self._shows(name, hit)
+            for name, hit in self._hits()
+        )
+
+    def questions(self, group: str, lang: str = "zh") -> list[Question]:
+        """Return the questions of a group that are asked now, skip logic applied."""
+        fields = record_kind(self.kind).fields
+        hits = self._hits()
+        wrong = {name for name, hit in hits if hit.level is Level.ERROR}
+        facts = self.visit.facts(self)
+        asked = set(self._asked())
+        values = self.values
+        # A value that is not asked for but stands in the way (an import) is shown, to be cleared.
+        names = [
+            name
+            for name, field in fields.items()
+            if field.info.group == group
+            and (name in asked or (name in wrong and values.get(name) is not None))
+        ]
+        return [
+            self._question(name, fields[name], [h for n, h in hits if n == name], facts, lang)
+            for name in names
+        ]
+
+    def answer(self, name: str, value: Value) -> None:
+        """Save an answer at once. A good ID number fills birth date and sex."""
+        if value in ("", []):
+            value = None
+        answers = {name: value}
+        field = record_kind(self.kind).fields[name]
+        if field.widget == "resident_id" and isinstance(value, str) and not field.verdict(value):
+            answers |= {
+                "birth_date": resident_id.birth_date(value),
+                "sex": resident_id.sex(value),
+            }
+        self.visit.save(self, answers, at=name)
+
+    def typed(self, name: str, text: str) -> None:
+        """Save what a person typed; text that means no value is kept as typed and shows an error."""
+        self.answer(name, record_kind(self.kind).fields[name].parsed(text))
+
+    def clear(self, name: str) -> None:
+        """Take an answer away."""
+        self.answer(name, None)
+
+    def _asked(self) -> list[str]:
+        return asked_fields(self.kind, self.visit.facts(self))
+
+    def _hits(self) -> list[tuple[str, Hit]]:
+        """Return the hits that a screen shows beside a field of this record."""
+        placed = ((self.visit.place_of(hit), hit) for hit in self.visit.problems())
+        return [
+            (place.field, hit)
+            for place, hit in placed
+            if place is not None and place.record_id == self.record_id
+        ]
+
+    def _shows(self, name: str, hit: Hit) -> bool:
+        is_answered = self.values.get(name) is not None and hit.rule not in MISSING_RULES
+        return is_answered or self.show_missing
+
+    def _question(
+        self, name: str, field: Declared, hits: list[Hit], facts: Any, lang: str
+    ) -> Question:
+        value = self.values.get(name)
+        shown = [hit for hit in hits if self._shows(name, hit)]
+        error = next((hit for hit in shown if hit.level is Level.ERROR), None)
+        warning = next(
+            (hit for hit in shown if hit.level is Level.WARNING and hit.reason is None), None
+        )
+        needed = field.info.required
+        return Question(
+            name=name,
+            label=field.info.label(lang),
+            hint=self._hint(name, field, value, lang),
+            widget=field.widget,
+            options=self._options(field, value, lang),
+            value=value,
+            shown=self._shown(field, value, lang),
+            required=bool(needed is not None and needed(facts)),
+            error=error.message(lang) if error else None,
+            warning=warning.message(lang) if warning else None,
+            comment=self.visit.comment(self.record_id, name),
+            changed=name in self.drafts
+            and value != (self.known.values.get(name) if self.known else None),
+            locked=self.visit.locked,
+            warning_hit=warning,
+            most=getattr(field, "most", None),
+        )
+
+    def _hint(self, name: str, field: Declared, value: Value, lang: str) -> str:
+        if field.widget == "resident_id" and isinstance(value, str) and not field.verdict(value):
+            area = divisions.id_area_name(resident_id.area(value), int(value[6:10]))
+            if area:
+                return text("visit.id_area", lang, area=area)
+        return field.info.hint(lang)
+
+    def _options(self, field: Declared, value: Value, lang: str) -> list[Option]:
+        if field.widget == "records":
+            others = [m for m in self.visit.members if m.record_id != self.values.get("member_id")]
+            return [(m.record_id, m.title(lang), "") for m in others]
+        if isinstance(field, Skills):
+            field = field.parts["occupation"]
+        if not isinstance(field, Code | Codes):
+            return []
+        chosen = value if isinstance(value, list) else [value]
+        return [
+            (code.code, code.en if lang == "en" else code.zh, code.group)
+            for code in codes.code_list(field.codes).codes
+            if code.offered or code.code in chosen
+        ]
+
+    def _shown(self, field: Declared, value: Value, lang: str) -> str:
+        if field.widget == "division" and isinstance(value, str):
+            return self.visit.place_name(value)
+        if isinstance(field, Divisions) and isinstance(value, list):
+            return "、".join(self.visit.place_name(str(code)) for code in value)
+        if field.widget == "records" and isinstance(value, list):
+            members = [self.visit.member(str(member_id)) for member_id in value]
+            return "、".join(member.title(lang) for member in members if member)
+        try:
+            return field.shown(value, lang)
+        except (AttributeError, KeyError, TypeError):
+            # A value of another type than declared, as typed or from a newer app: shown as it is.
+            return str(value)

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mobile.forms.record_form import RecordForm
-from shared_schemas.rules import Hit
+from mobile.storage import drafts, outbox, records
+from mobile.storage.database import Store, get, tick
+from mobile.storage.drafts import Draft, Place
+from mobile.storage.outbox import NewChange
+from shared_schemas import ids
+from shared_schemas.bundle import Bundle, bundle_of
+from shared_schemas.codes import divisions
+from shared_schemas.fields import Facts
+from shared_schemas.locale import text
+from shared_schemas.records import asked_fields, record_kind, record_kinds
+from shared_schemas.records.consent import SHARE_HR, SURVEY
+from shared_schemas.records.member import HEAD, WORKING_AGE
+from shared_schemas.rules import Hit, Level, Surroundings, check_bundle
 
-if TYPE_CHECKING:
-    from mobile.storage.database import Store
+GONE = frozenset({"2", "5"})
+"""Codes of `member_change` for the dead and those who moved away."""
+
+VISIT_GROUP = "visit"
+"""The household's group that is asked at the end of a visit."""
+
+
+class VisitLockedError(Exception):
+    """The visit was submitted; `Visit.recall` it before changing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +54,13 @@ class Step:
     record_title: str
     done: bool
     errors: int
-    """How many errors it holds that the cadre should see now."""
+    """How many errors and open warnings it holds that the cadre should see now."""
     comments: int
+
+    @property
+    def position(self) -> Position:
+        """Where the visit stands when this step is open."""
+        return Position(self.record_id, self.group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,132 +69,6 @@ class SubmitResult:
 
     submitted: bool
     problems: tuple[Hit, ...]
-
-
-class Visit:
-    """A visit to a household. All of it is in the store; opening again gives the same."""
-
-    household_id: str
-    village_code: str
-    today: str
-    cadre: str
-    show_missing: bool
-
-    @staticmethod
-    def open(
-        store: Store, household_id: str | None, village_code: str, *, today: str, cadre: str
-    ) -> Visit:
-        """Open a household, or with None a new one in the village. `today` is an ISO date."""
-        raise NotImplementedError
-
-    @property
-    def locked(self) -> bool:
-        """Whether it was submitted and is still on the phone: `recall` before changing it."""
-        raise NotImplementedError
-
-    @property
-    def state(self) -> str:
-        """One of `mobile.storage.records.STATES`."""
-        raise NotImplementedError
-
-    @property
-    def comments(self) -> list[str]:
-        """The reviewer's words that belong to no field."""
-        raise NotImplementedError
-
-    def records(self) -> list[RecordForm]:
-        """Return every record in the order of the bundle."""
-        raise NotImplementedError
-
-    def record(self, record_id: str) -> RecordForm:
-        """Return one record; KeyError when it is not of this visit."""
-        raise NotImplementedError
-
-    @property
-    def household(self) -> RecordForm:
-        """The household itself."""
-        raise NotImplementedError
-
-    @property
-    def members(self) -> list[RecordForm]:
-        """The members, head first."""
-        raise NotImplementedError
-
-    def add_member(self) -> RecordForm:
-        """Add a member; it is saved at once."""
-        raise NotImplementedError
-
-    def intention_of(self, member: RecordForm) -> RecordForm | None:
-        """Return a member's work intention, None for the under-16 and those who left."""
-        raise NotImplementedError
-
-    def consents_of(self, member: RecordForm) -> dict[str, RecordForm]:
-        """Return a member's consents by kind ("survey", "share_hr"); empty where none is asked."""
-        raise NotImplementedError
-
-    def record_consent(
-        self,
-        member: RecordForm,
-        kind: str,
-        given: bool,
-        method: str | None = None,
-        witness: str | None = None,
-    ) -> None:
-        """Save a member's answer to one of the two questions."""
-        raise NotImplementedError
-
-    def remove_member(self, form: RecordForm) -> None:
-        """Take a member and what belongs to him out: a new one is dropped, a known one made void."""
-        raise NotImplementedError
-
-    def problems(self) -> list[Hit]:
-        """Return every hit of the rules, errors first."""
-        raise NotImplementedError
-
-    def accept_warning(self, hit: Hit, reason: str) -> None:
-        """Keep the cadre's reason for a warning."""
-        raise NotImplementedError
-
-    def confirm_unchanged(self) -> None:
-        """“都没变”: renew the visit date and every intention's confirmation; then `submit`."""
-        raise NotImplementedError
-
-    def submit(self) -> SubmitResult:
-        """Put the changes into the outbox, all or nothing; refused while a problem stands."""
-        raise NotImplementedError
-
-    def recall(self) -> bool:
-        """Take a submit back that was not sent yet; False when it is too late."""
-        raise NotImplementedError
-
-    def discard(self) -> None:
-        """Throw the drafts of this visit away."""
-        raise NotImplementedError
-
-    def leave(self) -> None:
-        """Close the visit: the app no longer reopens in it. The drafts stay."""
-        raise NotImplementedError
-
-    @property
-    def position(self) -> Position | None:
-        """Which question is open; setting it saves it."""
-        raise NotImplementedError
-
-    @position.setter
-    def position(self, position: Position) -> None:
-        raise NotImplementedError
-
-    def steps(self, lang: str = "zh") -> list[Step]:
-        """Return the steps in the order in which a cadre walks them."""
-        raise NotImplementedError
-
-    def next_step(self, step: Step) -> Step | None:
-        """Return the step after this one, None at the end."""
-        raise NotImplementedError
-
-    def previous_step(self, step: Step) -> Step | None:
-        """Return the step before this one, None at the start."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,4 +81,579 @@ class OpenVisit:
 
 def open_visit(store: Store) -> OpenVisit | None:
     """Return the visit to reopen at start, None when the app was left in order."""
-    raise NotImplementedError
+    place = drafts.open_place(store.connection)
+    return OpenVisit(place.household_id, place.village_code) if place else None
+
+
+class Visit:
+    """A visit to a household. All of it is in the store; opening again gives the same.
+
+    Records are read when the visit opens. What a sync brings meanwhile shows the next time; an
+    edit remembers which version it was made over, so nothing is overwritten unseen.
+    """
+
+    def __init__(
+        self, store: Store, household_id: str, village_code: str, *, today: str, cadre: str
+    ) -> None:
+        self.store = store
+        self.household_id = household_id
+        self.village_code = village_code
+        self.today = today
+        self.cadre = cadre
+        self.show_missing = False
+        """Whether every missing answer shows; a refused submit sets it."""
+        self._load()
+
+    @staticmethod
+    def open(
+        store: Store, household_id: str | None, village_code: str, *, today: str, cadre: str
+    ) -> Visit:
+        """Open a household, or with None a new one in the village. `today` is an ISO date.
+
+        A new household is not in any list before something was answered in it.
+        """
+        new_id = household_id or ids.household_id(secrets.randbits(64))
+        return Visit(store, new_id, village_code, today=today, cadre=cadre)
+
+    def _load(self) -> None:
+        with self.store.reading() as connection:
+            shown = records.shown_records(connection, self.household_id)
+            kept = drafts.of_household(connection, self.household_id)
+            place = drafts.place_of(connection, self.household_id)
+            self.epoch = str(get(connection, "epoch", "") or "")
+            self.scope = str(get(connection, "scope", "") or "")
+            self._office_phone = get(connection, "office_phone")
+            self._locked = not kept and outbox.is_waiting(connection, self.household_id)
+        self._position = Position(place.record_id, place.group, place.field) if place else None
+        self._comments = records.comments(self.store, self.household_id)
+        self._forms: dict[str, RecordForm] = {}
+        for record in shown:
+            self._forms[record.id] = RecordForm(self, record.kind, record.id, known=record)
+        if self.household_id not in self._forms:
+            self._forms = {
+                self.household_id: RecordForm(self, "household", self.household_id),
+                **self._forms,
+            }
+        household = self._forms[self.household_id]
+        if not self._locked:
+            household.preset["survey_date"] = self.today
+        if household.known is None:
+            household.preset["village_code"] = self.village_code
+        else:
+            self.village_code = household.values.get("village_code") or self.village_code
+        for draft in kept:
+            if draft.record_id not in self._forms:
+                self._forms[draft.record_id] = RecordForm(self, draft.kind, draft.record_id)
+            self._forms[draft.record_id].drafts[draft.field] = draft
+        self._hits: list[Hit] | None = None
+
+    # What the visit is
+
+    @property
+    def locked(self) -> bool:
+        """Whether it was submitted and is still on the phone: `recall` before changing it."""
+        return self._locked
+
+    @property
+    def state(self) -> str:
+        """One of `mobile.storage.records.STATES`."""
+        row = records.household_row(self.store, self.household_id)
+        return row.state if row else records.TO_VISIT
+
+    @property
+    def has_drafts(self) -> bool:
+        """Whether something was answered since the last submit."""
+        return any(form.drafts for form in self._forms.values())
+
+    @property
+    def comments(self) -> list[str]:
+        """The reviewer's words that belong to no question of this visit."""
+        return [
+            comment["text"]
+            for comment in self._comments
+            if comment.get("record_id") not in self._forms or not comment.get("field")
+        ]
+
+    def comment(self, record_id: str, field: str) -> str | None:
+        """Return the reviewer's words about one field."""
+        words = [
+            comment["text"]
+            for comment in self._comments
+            if comment.get("record_id") == record_id and comment.get("field") == field
+        ]
+        return "\n".join(words) or None
+
+    def records(self) -> list[RecordForm]:
+        """Return every record that exists, in the order of the bundle."""
+        present = [form for form in self._forms.values() if form.is_born and not form.is_void]
+        order = [kind.name for kind in record_kinds()]
+        return sorted(present, key=lambda form: order.index(form.kind))
+
+    def record(self, record_id: str) -> RecordForm:
+        """Return one record, also one that nothing was answered in yet; KeyError when it is not here."""
+        if record_id not in self._forms:
+            for member in self.members:
+                self.intention_of(member)
+                self.consents_of(member)
+        return self._forms[record_id]
+
+    @property
+    def household(self) -> RecordForm:
+        """The household itself."""
+        return self._forms[self.household_id]
+
+    @property
+    def members(self) -> list[RecordForm]:
+        """The members, head first, then in the order in which they came."""
+        members = [form for form in self.records() if form.kind == "member"]
+        return sorted(members, key=lambda form: form.values.get("relation") != HEAD)
+
+    def member(self, member_id: str | None) -> RecordForm | None:
+        """Return the member with that id."""
+        form = self._forms.get(member_id or "")
+        return form if form is not None and form.kind == "member" else None
+
+    def facts(self, form: RecordForm) -> Facts:
+        """Return what the conditions of a record's fields may look at."""
+        values = form.values
+        if form.kind == "household":
+            return Facts(values, {}, values, self.today)
+        about = form if form.kind == "member" else self.member(values.get("member_id"))
+        return Facts(values, about.values if about else {}, self.household.values, self.today)
+
+    def place_name(self, code: str) -> str:
+        """Return what a division is called, with the place above it; the code when unknown."""
+        own = records.village_name(self.store, code)
+        if own != code:
+            return own
+        place = divisions.division(code)
+        if place is None:
+            return code
+        above = divisions.division(place.parent) if place.parent else None
+        return f"{above.name}{place.name}" if above else place.name
+
+    # Changing it
+
+    def save(self, form: RecordForm, answers: Mapping[str, Any], *, at: str = "") -> None:
+        """Save answers of one record and the open question in one transaction.
+
+        `at` is the field that was touched. Raises VisitLockedError after a submit.
+        """
+        self._save([(form, answers)], at=at)
+
+    def _save(self, answered: list[tuple[RecordForm, Mapping[str, Any]]], *, at: str = "") -> None:
+        if self._locked:
+            raise VisitLockedError
+        wanted: dict[tuple[str, str], Any] = {}
+        for form, answers in answered:
+            for born in (self.household, form):
+                if not born.drafts:
+                    for name, value in born.preset.items():
+                        wanted[born.record_id, name] = value
+            for name, value in answers.items():
+                wanted[form.record_id, name] = value
+        with self.store.writing() as connection:
+            at_ms = tick(connection, self.store.clock)
+            kept = [
+                self._draft(self._forms[record_id], name, value, at_ms)
+                for (record_id, name), value in wanted.items()
+            ]
+            drafts.keep(connection, self.household_id, kept)
+            if at:
+                form = answered[0][0]
+                group = record_kind(form.kind).fields[at].info.group
+                self._keep_place(connection, Position(form.record_id, group, at))
+        for draft in kept:
+            self._forms[draft.record_id].drafts[draft.field] = draft
+        self._hits = None
+
+    def _draft(self, form: RecordForm, name: str, value: Any, at_ms: int) -> Draft:
+        epoch, base = form.source(name)
+        return Draft(form.kind, form.record_id, name, value, epoch, base, at_ms)
+
+    def add_member(self) -> RecordForm:
+        """Add a member; it is saved at once."""
+        member_id = ids.child_id(self.household_id, secrets.randbits(20))
+        while member_id in self._forms:
+            member_id = ids.child_id(self.household_id, secrets.randbits(20))
+        form = RecordForm(self, "member", member_id, preset={"household_id": self.household_id})
+        self._forms[member_id] = form
+        try:
+            self.save(form, {})
+        except VisitLockedError:
+            del self._forms[member_id]
+            raise
+        return form
+
+    def intention_of(self, member: RecordForm) -> RecordForm | None:
+        """Return a member's work intention, None for the under-16 and those who left.
+
+        It comes to be with its first answer. A member has one; the county keeps its history.
+        """
+        age = self.facts(member).age
+        if age is None or age < WORKING_AGE or member.values.get("member_change") in GONE:
+            return None
+        return self._of_member("intention", member, {})
+
+    def consents_of(self, member: RecordForm) -> dict[str, RecordForm]:
+        """Return a member's consents by kind ("survey", "share_hr"); empty where none is asked."""
+        if self.intention_of(member) is None:
+            return {}
+        return {
+            kind: self._of_member("consent", member, {"consent_kind": kind})
+            for kind in (SURVEY, SHARE_HR)
+        }
+
+    def _of_member(self, kind: str, member: RecordForm, about: Mapping[str, str]) -> RecordForm:
+        """Return the newest record of a kind about a member, or one that begins with its first answer.
+
+        Its id follows from the member's: the open question is found again after a kill, and two
+        phones that visit the same household make one record and not two.
+        """
+        preset = {"household_id": self.household_id, "member_id": member.record_id, **about}
+        matching = [
+            form
+            for form in self._forms.values()
+            if form.kind == kind
+            and not form.is_void
+            and all(form.values.get(name) == value for name, value in preset.items())
+        ]
+        if matching:
+            return matching[-1]
+        for attempt in range(1000):
+            name = "/".join((kind, member.record_id, *about.values(), str(attempt)))
+            digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+            record_id = ids.child_id(self.household_id, int.from_bytes(digest))
+            if record_id not in self._forms:
+                break
+        form = RecordForm(self, kind, record_id, preset=preset)
+        self._forms[record_id] = form
+        return form
+
+    def record_consent(
+        self,
+        member: RecordForm,
+        kind: str,
+        given: bool,
+        method: str | None = None,
+        witness: str | None = None,
+    ) -> None:
+        """Save a member's answer to one of the two questions; KeyError when he is not to be asked."""
+        form = self.consents_of(member)[kind]
+        self.save(form, {"given": given, "method": method, "witness": witness}, at="given")
+
+    def remove_member(self, form: RecordForm) -> None:
+        """Take a member and what belongs to him out: a new one is dropped, a known one made void."""
+        if self._locked:
+            raise VisitLockedError
+        belonging = [
+            other
+            for other in self._forms.values()
+            if other is form or other.values.get("member_id") == form.record_id
+        ]
+        known = [(other, {"deleted": True}) for other in belonging if other.known is not None]
+        if known:
+            self._save(known)
+        new = [other for other in belonging if other.known is None]
+        with self.store.writing() as connection:
+            for other in new:
+                drafts.drop_record(connection, other.record_id)
+        for other in new:
+            del self._forms[other.record_id]
+        self._hits = None
+
+    def accept_warning(self, hit: Hit, reason: str) -> None:
+        """Keep the cadre's reason for a warning."""
+        reasons = dict(self.household.values.get("rule_reasons") or {})
+        reasons[hit.reason_key] = reason.strip()[:80]
+        self.save(self.household, {"rule_reasons": reasons})
+
+    def confirm_unchanged(self) -> None:
+        """“都没变”: renew the visit date and every intention's confirmation; then `submit`."""
+        intentions = [form for form in self.records() if form.kind == "intention"]
+        self._save(
+            [
+                (self.household, {"survey_date": self.today}),
+                *((form, {"confirmed_on": self.today}) for form in intentions),
+            ]
+        )
+
+    def discard(self) -> None:
+        """Throw the drafts of this visit away."""
+        with self.store.writing() as connection:
+            drafts.drop_household(connection, self.household_id)
+        self._load()
+
+    # What is wrong
+
+    def problems(self) -> list[Hit]:
+        """Return every hit of the rules, errors first."""
+        if self._hits is None:
+            self._hits = check_bundle(self._bundle(), self._surroundings())
+        return self._hits
+
+    def blocking(self) -> list[Hit]:
+        """Return the hits that stand in the way of a submit: errors, and warnings without a reason."""
+        return [
+            hit
+            for hit in self.problems()
+            if hit.level is Level.ERROR or (hit.level is Level.WARNING and not hit.reason)
+        ]
+
+    def place_of(self, hit: Hit) -> Position | None:
+        """Return the question at which a hit is mended, None when there is none yet."""
+        record_id, kind, field = hit.record_id, hit.kind, hit.field
+        if field == "consent":
+            member = self.member(record_id)
+            consents = self.consents_of(member) if member else {}
+            asked = consents.get(SHARE_HR if SHARE_HR in hit.key else SURVEY)
+            if asked is None:
+                return None
+            record_id, kind, field = asked.record_id, "consent", "given"
+        elif field == "head_member_id":
+            if not self.members:
+                return None
+            record_id, kind, field = self.members[-1].record_id, "member", "relation"
+        declared = record_kind(kind).fields.get(field)
+        if declared is None or not declared.info.group:
+            return None
+        return Position(record_id, declared.info.group, field)
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            today=self.today,
+            scope=self.scope or None,
+            village_known=lambda code: records.village_known(self.store, code),
+            id_elsewhere=lambda number, home: records.id_elsewhere(self.store, number, home),
+            phone_households=lambda phone, home: records.phone_households(self.store, phone, home),
+        )
+
+    def _bundle(self) -> Bundle:
+        return bundle_of(
+            [(form.kind, {**self._final(form), "id": form.record_id}) for form in self._submitted()]
+        )
+
+    def _submitted(self) -> list[RecordForm]:
+        """The records that stand. The intention of who refused the survey does not."""
+        refused = {
+            form.values.get("member_id")
+            for form in self.records()
+            if form.kind == "consent"
+            and form.values.get("consent_kind") == SURVEY
+            and form.values.get("given") is False
+        }
+        return [
+            form
+            for form in self.records()
+            if form.kind != "intention" or form.values.get("member_id") not in refused
+        ]
+
+    def _final(self, form: RecordForm) -> dict[str, Any]:
+        """Return the values as a submit would leave them.
+
+        An answer to a question that is no longer asked is dropped; the county's value goes too when
+        it was this visit that made the question fall away. Of the dead and those who left, what is
+        known stays.
+        """
+        values = form.values
+        known = form.known.values if form.known else {}
+        asked = set(asked_fields(form.kind, self.facts(form)))
+        hidden = [
+            name
+            for name, field in record_kind(form.kind).fields.items()
+            if field.info.group and name not in asked and name in values
+        ]
+        if not hidden:
+            return values
+        is_gone = form.kind == "member" and values.get("member_change") in GONE
+        before = set() if is_gone else set(asked_fields(form.kind, self._facts_before(form)))
+        for name in hidden:
+            if name not in known or not (is_gone or name not in before):
+                del values[name]
+        return values
+
+    def _facts_before(self, form: RecordForm) -> Facts:
+        def known(other: RecordForm | None) -> Mapping[str, Any]:
+            return other.known.values if other is not None and other.known is not None else {}
+
+        own = known(form)
+        about = form if form.kind == "member" else self.member(form.values.get("member_id"))
+        if form.kind == "household":
+            return Facts(own, {}, own, self.today)
+        return Facts(own, known(about), known(self.household), self.today)
+
+    # Handing it in
+
+    def submit(self) -> SubmitResult:
+        """Put the changes into the outbox, all or nothing; refused while a problem stands."""
+        if self._locked:
+            raise VisitLockedError
+        standing = self.blocking()
+        if standing:
+            self.show_missing = True
+            return SubmitResult(False, tuple(standing))
+        with self.store.writing() as connection:
+            at_ms = tick(connection, self.store.clock)
+            outbox.add(connection, self.household_id, self._changes(at_ms))
+            drafts.drop_household(connection, self.household_id)
+        self._load()
+        return SubmitResult(True, ())
+
+    def _changes(self, at_ms: int) -> Iterator[NewChange]:
+        """Yield what differs from what was shown, the household first.
+
+        Fields of one record that were seen in different versions travel as changes of their own.
+        """
+        standing = {form.record_id for form in self._submitted()}
+        order = [kind.name for kind in record_kinds()]
+        born = sorted(
+            (form for form in self._forms.values() if form.is_born or form is self.household),
+            key=lambda form: order.index(form.kind),
+        )
+        for form in born:
+            patch = self._patch(form, stands=form.record_id in standing)
+            groups: dict[tuple[str, int], dict[str, Any]] = {}
+            for name, value in patch.items():
+                groups.setdefault(form.source(name), {})[name] = value
+            for (epoch, base), values in groups.items():
+                touched = [form.drafts[name].at_ms for name in values if name in form.drafts]
+                yield NewChange(
+                    form.kind, form.record_id, values, epoch, base, max(touched, default=at_ms)
+                )
+
+    def _patch(self, form: RecordForm, *, stands: bool) -> dict[str, Any]:
+        known = form.known.values if form.known else {}
+        if not stands and form is not self.household:
+            return {} if form.known is None or known.get("deleted") else {"deleted": True}
+        final = self._final(form)
+        changed = {
+            name: final.get(name)
+            for name in record_kind(form.kind).fields
+            if final.get(name) != known.get(name)
+        }
+        if changed or form is self.household:
+            final |= self._set_by_program(form, final)
+        patch = {
+            name: final.get(name)
+            for name in record_kind(form.kind).fields
+            if final.get(name) != known.get(name)
+        }
+        if form is self.household:
+            # A visit that changed nothing is still a visit, and the county is told of it.
+            patch["survey_date"] = final["survey_date"]
+        return patch
+
+    def _set_by_program(self, form: RecordForm, final: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that nobody is asked for, for a record that changed."""
+        visited_on = self.household.values.get("survey_date", self.today)
+        if form.kind == "household":
+            heads = [m.record_id for m in self.members if m.values.get("relation") == HEAD]
+            values = {"head_member_id": heads[0] if len(heads) == 1 else None}
+            if self.cadre:
+                values["responsible_cadre"] = self.cadre
+            if self._office_phone:
+                values["office_phone"] = self._office_phone
+            return values
+        if form.kind == "intention":
+            return {"confirmed_on": visited_on}
+        if form.kind == "consent":
+            values = {"consented_on": visited_on, "text_version": text("consent.version")}
+            was_given = bool(form.known and form.known.values.get("given"))
+            if was_given and final.get("given") is False:
+                # The day of the consent stays; the withdrawal has its own.
+                return {"withdrawn_on": visited_on}
+            if final.get("given") is True:
+                values["withdrawn_on"] = None
+            return values
+        return {}
+
+    def recall(self) -> bool:
+        """Take a submit back that was not sent yet; False when it is too late."""
+        with self.store.writing() as connection:
+            done = outbox.recall(connection, self.household_id)
+        self._load()
+        return done
+
+    # Walking through it
+
+    @property
+    def position(self) -> Position | None:
+        """Which question is open; setting it saves it."""
+        return self._position
+
+    @position.setter
+    def position(self, position: Position) -> None:
+        with self.store.writing() as connection:
+            self._keep_place(connection, position)
+
+    def _keep_place(self, connection: Any, position: Position) -> None:
+        drafts.keep_place(
+            connection,
+            Place(
+                self.household_id,
+                self.village_code,
+                position.record_id,
+                position.group,
+                position.field,
+            ),
+        )
+        self._position = position
+
+    def leave(self) -> None:
+        """Close the visit: the app no longer reopens in it. The drafts stay."""
+        with self.store.writing() as connection:
+            drafts.leave(connection)
+
+    def steps(self, lang: str = "zh") -> list[Step]:
+        """Return the steps in the order in which a cadre walks them.
+
+        The household, then each member with his consents and his wish, at last how the visit was.
+        """
+        walk: list[RecordForm] = [self.household]
+        for member in self.members:
+            walk.append(member)
+            consents = self.consents_of(member)
+            walk += consents.values()
+            intention = self.intention_of(member)
+            refused = SURVEY in consents and consents[SURVEY].values.get("given") is False
+            if intention is not None and not refused:
+                walk.append(intention)
+        steps = [self._step(form, group, lang) for form in walk for group in form.groups(lang)]
+        last = [s for s in steps if s.kind == "household" and s.group == VISIT_GROUP]
+        return [s for s in steps if s not in last] + last
+
+    def _step(self, form: RecordForm, group: Any, lang: str) -> Step:
+        fields = record_kind(form.kind).fields
+        return Step(
+            kind=form.kind,
+            record_id=form.record_id,
+            group=group.name,
+            title=group.title,
+            record_title=form.title(lang),
+            done=group.done,
+            errors=form.visible_problems(group.name),
+            comments=sum(
+                comment.get("record_id") == form.record_id
+                and comment.get("field") in fields
+                and fields[comment["field"]].info.group == group.name
+                for comment in self._comments
+            ),
+        )
+
+    def next_step(self, step: Step) -> Step | None:
+        """Return the step after this one, None at the end."""
+        return self._step_beside(step, 1)
+
+    def previous_step(self, step: Step) -> Step | None:
+        """Return the step before this one, None at the start."""
+        return self._step_beside(step, -1)
+
+    def _step_beside(self, step: Step, offset: int) -> Step | None:
+        steps = self.steps()
+        at = next(
+            (i for i, s in enumerate(steps) if s.position == step.position),
+            None,
+        )
+        if at is None or not 0 <= at + offset < len(steps):
+            return None
+        return steps[at + offset]

@@ -1,18 +1,26 @@
-"""What the phone knows of households, as lists and bundles show it."""
+"""What the phone knows of households: displayed records, lists, bundles."""
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from mobile.storage.database import Store
-    from shared_schemas.bundle import Bundle
+from mobile.storage import pinyin
+from mobile.storage.database import Store, decode, encode, get
+from shared_schemas.bundle import Bundle, bundle_of
+from shared_schemas.records import RecordKind, record_kind, record_kinds
+from shared_schemas.records.member import HEAD
 
 TO_VISIT, DRAFT, WAITING, SYNCED = "to_visit", "draft", "waiting", "synced"
 RETURNED, APPROVED, HELD, CONFLICT = "returned", "approved", "held", "conflict"
 STATES = (RETURNED, CONFLICT, HELD, DRAFT, TO_VISIT, WAITING, SYNCED, APPROVED)
 """States of a household on the phone, those that ask something of the cadre first."""
+
+DONE = frozenset({WAITING, SYNCED, APPROVED, HELD, CONFLICT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,93 @@ class VillageRow:
     drafts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A record as displayed, and which version of the county's it is: `seq` of `epoch`."""
+
+    kind: str
+    id: str
+    values: Mapping[str, Any]
+    seq: int
+    epoch: str
+    sources: Mapping[str, tuple[str, int]]
+    """Fields shown from this phone's own unconfirmed changes: the (epoch, base) of that change."""
+
+
+def refresh(connection: sqlite3.Connection, kind_name: str, record_id: str) -> None:
+    """Write the displayed columns of a record anew: the county's values, own changes over them."""
+    kind = record_kind(kind_name)
+    row = connection.execute(
+        f'SELECT server FROM "{kind_name}" WHERE id = ?',  # noqa: S608
+        (record_id,),
+    ).fetchone()
+    pending = connection.execute(
+        'SELECT "values" FROM outbox WHERE record_id = ? AND kind = ? AND covered = 0 ORDER BY id',
+        (record_id, kind_name),
+    ).fetchall()
+    server = json.loads(row["server"]) if row and row["server"] else None
+    if server is None and not pending:
+        connection.execute(f'DELETE FROM "{kind_name}" WHERE id = ?', (record_id,))  # noqa: S608
+        return
+    if row is None:
+        connection.execute(
+            f'INSERT INTO "{kind_name}" (id, seq, generation) VALUES (?, 0, 0)',  # noqa: S608
+            (record_id,),
+        )
+    values = dict(server or {})
+    for change in pending:
+        values.update(json.loads(change["values"]))
+    cells = [encode(field, values.get(name)) for name, field in kind.fields.items()]
+    assignments = ", ".join(f'"{name}" = ?' for name in kind.fields)
+    connection.execute(
+        f'UPDATE "{kind_name}" SET {assignments} WHERE id = ?',  # noqa: S608
+        (*cells, record_id),
+    )
+
+
+def _values(kind: RecordKind, row: sqlite3.Row) -> dict[str, Any]:
+    values = {name: decode(field, row[name]) for name, field in kind.fields.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def shown_records(connection: sqlite3.Connection, household_id: str) -> list[Shown]:
+    """Return every record of a household as displayed, void ones included, the household first."""
+    sources: dict[str, dict[str, tuple[str, int]]] = defaultdict(dict)
+    for change in connection.execute(
+        'SELECT record_id, epoch, base, "values" FROM outbox'
+        " WHERE household_id = ? AND covered = 0 ORDER BY id",
+        (household_id,),
+    ):
+        for name in json.loads(change["values"]):
+            # The first change of a field saw the oldest version; a later one inherits its base.
+            sources[change["record_id"]].setdefault(name, (change["epoch"], change["base"]))
+    found = []
+    for kind in record_kinds():
+        column = "id" if kind.name == "household" else "household_id"
+        for row in connection.execute(
+            f'SELECT * FROM "{kind.name}" WHERE "{column}" = ? ORDER BY rowid',  # noqa: S608
+            (household_id,),
+        ):
+            found.append(
+                Shown(
+                    kind.name,
+                    row["id"],
+                    _values(kind, row),
+                    row["seq"],
+                    row["epoch"] or "",
+                    sources.get(row["id"], {}),
+                )
+            )
+    return found
+
+
+def bundle(store: Store, household_id: str) -> Bundle:
+    """Return a household with all that belongs to it, as displayed: the county's values, own submits over them."""
+    with store.reading() as connection:
+        shown = shown_records(connection, household_id)
+    return bundle_of([(record.kind, {**record.values, "id": record.id}) for record in shown])
+
+
 def households(
     store: Store, village_code: str | None = None, query: str = ""
 ) -> list[HouseholdRow]:
@@ -53,14 +148,274 @@ def households(
 
     `query` matches names of head and members, pinyin initials of them, address and phone.
     """
-    raise NotImplementedError
+    with store.reading() as connection:
+        found = _listed(connection, village_code=village_code)
+    query = query.strip()
+    rows = [listed.row for listed in found if not query or listed.matches(query)]
+    rows.sort(key=lambda row: (STATES.index(row.state), row.address, row.head_name))
+    return rows
+
+
+def household_row(store: Store, household_id: str) -> HouseholdRow | None:
+    """Return one household as lists show it, None when the phone does not know it."""
+    with store.reading() as connection:
+        found = _listed(connection, household_id=household_id)
+    return found[0].row if found else None
 
 
 def villages(store: Store) -> list[VillageRow]:
     """Return the villages in the cadre's scope, also those without a household yet."""
-    raise NotImplementedError
+    with store.reading() as connection:
+        scope = get(connection, "scope", "")
+        named = {
+            row["code"]: row["name"]
+            for row in connection.execute("SELECT code, name FROM division WHERE level = 5")
+            if row["code"].startswith(scope)
+        }
+        states: dict[str, list[str]] = {code: [] for code in named}
+        for listed in _listed(connection):
+            states.setdefault(listed.row.village_code, []).append(listed.row.state)
+    return [
+        VillageRow(
+            code=code,
+            name=named.get(code, code),
+            total=len(of_village),
+            done=sum(state in DONE for state in of_village),
+            returned=of_village.count(RETURNED),
+            to_confirm=of_village.count(TO_VISIT),
+            drafts=of_village.count(DRAFT),
+        )
+        for code, of_village in sorted(states.items())
+    ]
 
 
-def bundle(store: Store, household_id: str) -> Bundle:
-    """Return a household with all that belongs to it, as displayed: the county's values, own submits over them."""
-    raise NotImplementedError
+def village_name(store: Store, code: str) -> str:
+    """Return what a village is called, its code when the phone does not know it."""
+    row = store.connection.execute("SELECT name FROM division WHERE code = ?", (code,)).fetchone()
+    return row["name"] if row else code
+
+
+def division_names(store: Store, prefix: str, level: int) -> list[tuple[str, str]]:
+    """Return (code, name) of the divisions of a level within a prefix: a picker's page."""
+    rows = store.connection.execute(
+        "SELECT code, name FROM division WHERE level = ? ORDER BY code", (level,)
+    )
+    return [(row["code"], row["name"]) for row in rows if row["code"].startswith(prefix)]
+
+
+def village_known(store: Store, code: str) -> bool:
+    """Tell whether a village is in the list that the county sent; everything is before it came."""
+    known = store.connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM division WHERE code = ?)"
+        " OR NOT EXISTS (SELECT 1 FROM division)",
+        (code,),
+    ).fetchone()[0]
+    return bool(known)
+
+
+def id_elsewhere(store: Store, id_no: str, household_id: str) -> str | None:
+    """Return the place of another household on this phone in which an ID number stands."""
+    connection = store.connection
+    row = connection.execute(
+        "SELECT household_id FROM member WHERE id_no = ? AND household_id <> ?"
+        " AND coalesce(deleted, 0) = 0"
+        " UNION ALL SELECT household_id FROM draft WHERE kind = 'member' AND field = 'id_no'"
+        " AND value = ? AND household_id <> ? LIMIT 1",
+        (id_no, household_id, json.dumps(id_no), household_id),
+    ).fetchone()
+    if row is None:
+        return None
+    other = household_row(store, row["household_id"])
+    if other is None:
+        return None
+    place = village_name(store, other.village_code) + other.address
+    return f"{place}({other.head_name})" if other.head_name else place
+
+
+def phone_households(store: Store, phone: str, household_id: str) -> int:
+    """Count the other households on this phone in which a phone number stands."""
+    count = store.connection.execute(
+        "SELECT count(*) FROM ("
+        " SELECT id FROM household WHERE phone = ? AND coalesce(deleted, 0) = 0"
+        " UNION SELECT household_id FROM member WHERE phone = ? AND coalesce(deleted, 0) = 0"
+        ") WHERE id <> ?",
+        (phone, phone, household_id),
+    ).fetchone()[0]
+    return int(count)
+
+
+def comments(store: Store, household_id: str) -> list[dict[str, Any]]:
+    """Return the reviewer's comments that wait for an answer: {kind, record_id, field, text}."""
+    row = household_row(store, household_id)
+    if row is None or not row.returned_count:
+        return []
+    found = store.connection.execute(
+        "SELECT comments FROM review WHERE household_id = ?", (household_id,)
+    ).fetchone()
+    return list(json.loads(found["comments"]))
+
+
+def conflicts(store: Store, household_id: str) -> list[dict[str, Any]]:
+    """Return the open conflicts of a household as the county sent them (both values, both names)."""
+    rows = store.connection.execute(
+        "SELECT \"values\" FROM conflict WHERE household_id = ? AND state = 'open' ORDER BY seq",
+        (household_id,),
+    )
+    return [json.loads(row["values"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    row: HouseholdRow
+    names: tuple[str, ...]
+
+    def matches(self, query: str) -> bool:
+        if any(query in text for text in (*self.names, self.row.address, self.row.phone)):
+            return True
+        return any(pinyin.matches(name, query) for name in self.names)
+
+
+def _listed(
+    connection: sqlite3.Connection,
+    *,
+    village_code: str | None = None,
+    household_id: str | None = None,
+) -> list[_Listed]:
+    """Return households with the drafts of open visits over them; each of six tables is read once."""
+    chosen, args = "1", ()
+    if household_id is not None:
+        chosen, args = "h.id = ?", (household_id,)
+    elif village_code is not None:
+        chosen, args = "h.village_code = ?", (village_code,)
+    records: dict[str, dict[str, Any]] = {}
+    of_household: dict[str, list[str]] = defaultdict(list)
+    for row in connection.execute(
+        "SELECT id, village_code, group_no, address, phone, survey_date, head_member_id, deleted"
+        f" FROM household h WHERE {chosen}",  # noqa: S608
+        args,
+    ):
+        records[row["id"]] = dict(row)
+        of_household[row["id"]] = []
+    for row in connection.execute(
+        "SELECT m.id, m.household_id, m.name, m.relation, m.deleted FROM member m"
+        f" JOIN household h ON h.id = m.household_id WHERE {chosen} ORDER BY m.rowid",  # noqa: S608
+        args,
+    ):
+        records[row["id"]] = dict(row)
+        of_household[row["household_id"]].append(row["id"])
+    drafted = _lay_drafts(connection, records, of_household)
+    if village_code is not None:
+        # A draft may move a household to another village, or begin one here.
+        of_household = {
+            key: members
+            for key, members in of_household.items()
+            if records[key].get("village_code") == village_code
+        }
+    if household_id is not None:
+        of_household = {k: m for k, m in of_household.items() if k == household_id}
+    reviews = {row["household_id"]: row for row in connection.execute(
+        "SELECT household_id, state, json_array_length(comments) AS comments FROM review"
+    )}  # fmt: skip
+    open_conflicts = dict(
+        connection.execute(
+            "SELECT household_id, count(*) FROM conflict WHERE state = 'open' GROUP BY household_id"
+        ).fetchall()
+    )
+    pending: dict[str, set[str]] = defaultdict(set)
+    for row in connection.execute(
+        "SELECT DISTINCT household_id, state, outcome FROM outbox WHERE covered = 0"
+    ):
+        pending[row["household_id"]].add(
+            HELD if row["outcome"] == "held" else SYNCED if row["state"] == "acked" else WAITING
+        )
+    listed = []
+    for key, member_ids in of_household.items():
+        household = records[key]
+        if household.get("deleted"):
+            continue
+        members = [records[member] for member in member_ids if not records[member].get("deleted")]
+        review = reviews.get(key)
+        conflicts_here = open_conflicts.get(key, 0)
+        state = _state(
+            household,
+            drafted=key in drafted,
+            pending=pending.get(key, set()),
+            review=review["state"] if review else None,
+            conflicts=conflicts_here,
+        )
+        is_returned = bool(review and review["state"] == RETURNED and state in (RETURNED, DRAFT))
+        row = HouseholdRow(
+            id=key,
+            village_code=household.get("village_code") or "",
+            head_name=_head_name(household, members),
+            address=" ".join(filter(None, (household.get("group_no"), household.get("address")))),
+            phone=household.get("phone") or "",
+            member_count=len(members),
+            state=state,
+            returned_count=max(1, review["comments"] or 0) if is_returned and review else 0,
+            conflict_count=conflicts_here,
+            survey_date=household.get("survey_date"),
+        )
+        listed.append(_Listed(row, tuple(m["name"] for m in members if m.get("name"))))
+    return listed
+
+
+def _lay_drafts(
+    connection: sqlite3.Connection,
+    records: dict[str, dict[str, Any]],
+    of_household: dict[str, list[str]],
+) -> set[str]:
+    """Lay the drafts over the records read; return the households that have one."""
+    drafted = set()
+    for row in connection.execute(
+        "SELECT record_id, kind, household_id, field, value FROM draft ORDER BY rowid"
+    ):
+        drafted.add(row["household_id"])
+        if row["kind"] not in ("household", "member"):
+            continue
+        if row["record_id"] not in records:
+            records[row["record_id"]] = {}
+            if row["kind"] == "member":
+                of_household.setdefault(row["household_id"], []).append(row["record_id"])
+        if row["kind"] == "household":
+            of_household.setdefault(row["record_id"], [])
+        records[row["record_id"]][row["field"]] = json.loads(row["value"])
+    # A household that exists elsewhere (another village) appears here by its drafts alone: without
+    # its own row it is not listed.
+    for key in [key for key in of_household if key not in records]:
+        del of_household[key]
+    return drafted
+
+
+def _state(
+    household: Mapping[str, Any],
+    *,
+    drafted: bool,
+    pending: Iterable[str],
+    review: str | None,
+    conflicts: int,
+) -> str:
+    pending = set(pending)
+    if drafted:
+        return DRAFT
+    for state in (WAITING, HELD):
+        if state in pending:
+            return state
+    if SYNCED in pending:
+        return CONFLICT if conflicts else SYNCED
+    if review == RETURNED:
+        return RETURNED
+    if conflicts:
+        return CONFLICT
+    if review == "approved":
+        return APPROVED
+    if review == "in_review" or (review is None and household.get("survey_date")):
+        return SYNCED
+    return TO_VISIT
+
+
+def _head_name(household: Mapping[str, Any], members: list[dict[str, Any]]) -> str:
+    head = next((m for m in members if m.get("relation") == HEAD), None)
+    if head is None:
+        head = next((m for m in members if m.get("id") == household.get("head_member_id")), None)
+    return (head or {}).get("name") or ""

@@ -1,0 +1,179 @@
+"""What came down: the county's rows, reviews, conflicts, divisions, and the cursor after them.
+
+A page is stored with its cursor in one transaction, so a cut or a kill between two pages neither
+loses nor repeats a row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from mobile.storage.database import dumps, encode, get, put
+from mobile.storage.outbox import cover
+from mobile.storage.records import refresh
+from shared_schemas import wire
+from shared_schemas.fields import Declared
+from shared_schemas.records import is_record_kind, record_kind
+
+
+def apply_lines(connection: sqlite3.Connection, lines: Sequence[Mapping[str, Any]]) -> int:
+    """Store pulled lines and the cursor of the last; return how many rows they had."""
+    epoch = get(connection, "epoch", "")
+    generation = get(connection, "generation", 0)
+    pending = {row[0] for row in connection.execute(
+        "SELECT DISTINCT record_id FROM outbox WHERE covered = 0"
+    )}  # fmt: skip
+    count = 0
+    for line in lines:
+        for group in line["groups"]:
+            rows = wire.ungroup_rows(group)
+            count += len(rows)
+            if is_record_kind(group["kind"]):
+                _store_records(connection, group["kind"], rows, epoch, generation, pending)
+            elif group["kind"] == "review":
+                _store_reviews(connection, rows, generation)
+            elif group["kind"] == "conflict":
+                _store_conflicts(connection, rows, generation)
+    if lines:
+        put(connection, "cursor", lines[-1]["cursor"])
+        if not lines[-1]["more"]:
+            _finish_full_pull(connection, generation)
+    return count
+
+
+def _store_records(
+    connection: sqlite3.Connection,
+    kind: str,
+    rows: Sequence[wire.Row],
+    epoch: str,
+    generation: int,
+    pending: set[str],
+) -> None:
+    fields = list(record_kind(kind).fields.items())
+    connection.executemany(
+        _store_statement(kind, tuple(name for name, _ in fields)),
+        [
+            (record_id, seq, dumps(values), epoch, generation, *_cells(fields, values))
+            for record_id, seq, values in rows
+        ],
+    )
+    for record_id, seq, _ in rows:
+        if record_id in pending:
+            cover(connection, kind, record_id, seq)
+            refresh(connection, kind, record_id)
+
+
+def _cells(fields: Sequence[tuple[str, Declared]], values: Mapping[str, Any]) -> list[Any]:
+    return [encode(field, values.get(name)) for name, field in fields]
+
+
+@cache
+def _store_statement(kind: str, names: tuple[str, ...]) -> str:
+    columns = ["id", "seq", "server", "epoch", "generation", *names]
+    quoted = ", ".join(f'"{name}"' for name in columns)
+    marks = ", ".join("?" for _ in columns)
+    updates = ", ".join(f'"{name}" = excluded."{name}"' for name in columns[1:])
+    return (
+        f'INSERT INTO "{kind}" ({quoted}) VALUES ({marks})'  # noqa: S608
+        f" ON CONFLICT (id) DO UPDATE SET {updates}"
+        f' WHERE excluded.seq >= "{kind}".seq OR excluded.generation > "{kind}".generation'
+    )
+
+
+def _store_reviews(
+    connection: sqlite3.Connection, rows: Sequence[wire.Row], generation: int
+) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO review"
+        " (household_id, seq, generation, state, comments, decided_at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (
+                household_id,
+                seq,
+                generation,
+                values.get("state"),
+                dumps(values.get("comments") or []),
+                values.get("decided_at_ms"),
+            )
+            for household_id, seq, values in rows
+        ],
+    )
+
+
+def _store_conflicts(
+    connection: sqlite3.Connection, rows: Sequence[wire.Row], generation: int
+) -> None:
+    connection.executemany(
+        'INSERT OR REPLACE INTO conflict (id, seq, generation, household_id, state, "values")'
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (
+                conflict_id,
+                seq,
+                generation,
+                values.get("household_id"),
+                values.get("state"),
+                dumps(dict(values)),
+            )
+            for conflict_id, seq, values in rows
+        ],
+    )
+
+
+def begin_full_pull(connection: sqlite3.Connection) -> None:
+    """Pull from the start: the server was restored, or the phone's scope has changed.
+
+    Nothing is thrown away now; rows that do not come again are let go when the pull is complete.
+    """
+    put(connection, "cursor", None)
+    put(connection, "generation", get(connection, "generation", 0) + 1)
+    put(connection, "full_pull", True)
+
+
+def _finish_full_pull(connection: sqlite3.Connection, generation: int) -> None:
+    if not get(connection, "full_pull", False):
+        return
+    put(connection, "full_pull", False)
+    for (kind,) in connection.execute(
+        "SELECT DISTINCT name FROM sqlite_schema WHERE type = 'table'"
+    ).fetchall():
+        if not is_record_kind(kind):
+            continue
+        column = "id" if kind == "household" else "household_id"
+        # Never with an edit of the cadre in it: that one still has to reach the county.
+        connection.execute(
+            f'DELETE FROM "{kind}" WHERE generation < ? AND server IS NOT NULL'  # noqa: S608
+            f' AND "{column}" NOT IN (SELECT household_id FROM draft)'
+            f' AND "{column}" NOT IN (SELECT household_id FROM outbox WHERE covered = 0)',
+            (generation,),
+        )
+    for table in ("review", "conflict"):
+        connection.execute(f"DELETE FROM {table} WHERE generation < ?", (generation,))  # noqa: S608
+
+
+def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool:
+    """Keep what the server said of itself and of this phone; True when its epoch is another one."""
+    epoch = get(connection, "epoch")
+    changed = epoch is not None and epoch != hello["epoch"]
+    for name in ("epoch", "county", "scope", "cadre", "office_phone"):
+        put(connection, name, hello.get(name))
+    divisions = [(d["code"], d["name"], d["level"]) for d in hello["divisions"]]
+    if divisions:
+        connection.execute("DELETE FROM division")
+        connection.executemany("INSERT OR REPLACE INTO division VALUES (?, ?, ?)", divisions)
+    if changed:
+        begin_full_pull(connection)
+    return changed
+
+
+def count_returned(connection: sqlite3.Connection) -> int:
+    """Count the households that the county has returned and that were not submitted since."""
+    count = connection.execute(
+        "SELECT count(*) FROM review WHERE state = 'returned'"
+        " AND household_id NOT IN (SELECT household_id FROM outbox WHERE covered = 0)"
+    ).fetchone()[0]
+    return int(count)

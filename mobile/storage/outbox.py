@@ -1,0 +1,270 @@
+"""The outbox: submitted changes on their way to the county (sync.md 3.3).
+
+A change waits without a number, so that it can be recalled. When it is first put into a batch it
+gets the next `n` of this incarnation and never changes again. After the answer it stays, and stays
+over the county's value, until a pull brings a row that covers it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mobile.storage.database import dumps, get, put
+from mobile.storage.drafts import Draft, keep
+from mobile.storage.records import refresh
+from shared_schemas import ids
+from shared_schemas.changes import Change
+
+KEPT_MS = 90 * 24 * 3600 * 1000
+"""How long an answered change stays, so that it can be offered to a restored server: 90 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewChange:
+    """A change as a submit writes it. `base` is a seq of `epoch`."""
+
+    kind: str
+    record_id: str
+    values: Mapping[str, Any]
+    epoch: str
+    base: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes for one request: `n` without gaps, all written under one epoch of the server."""
+
+    incarnation: str
+    epoch: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server made of one change."""
+
+    n: int
+    outcome: str
+    seq: int
+    reason: str | None
+
+
+def add(connection: sqlite3.Connection, household_id: str, changes: Iterable[NewChange]) -> None:
+    """Put changes into the outbox and show them."""
+    touched = {}
+    for change in changes:
+        connection.execute(
+            "INSERT INTO outbox"
+            ' (kind, record_id, household_id, epoch, base, at_ms, "values", state, covered)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0)",
+            (
+                change.kind,
+                change.record_id,
+                household_id,
+                change.epoch,
+                change.base,
+                change.at_ms,
+                dumps(dict(change.values)),
+            ),
+        )
+        touched[change.record_id] = change.kind
+    for record_id, kind in touched.items():
+        refresh(connection, kind, record_id)
+
+
+def is_waiting(connection: sqlite3.Connection, household_id: str) -> bool:
+    """Tell whether a household has changes that were never sent."""
+    row = connection.execute(
+        "SELECT 1 FROM outbox WHERE household_id = ? AND state = 'waiting'", (household_id,)
+    ).fetchone()
+    return row is not None
+
+
+def recall(connection: sqlite3.Connection, household_id: str) -> bool:
+    """Turn a household's changes that were never sent into drafts again; False when there is none."""
+    waiting = connection.execute(
+        "SELECT * FROM outbox WHERE household_id = ? AND state = 'waiting' ORDER BY id",
+        (household_id,),
+    ).fetchall()
+    for row in waiting:
+        drafts = [
+            Draft(
+                row["kind"], row["record_id"], name, value, row["epoch"], row["base"], row["at_ms"]
+            )
+            for name, value in json.loads(row["values"]).items()
+        ]
+        keep(connection, household_id, drafts)
+        connection.execute("DELETE FROM outbox WHERE id = ?", (row["id"],))
+    for row in waiting:
+        refresh(connection, row["kind"], row["record_id"])
+    return bool(waiting)
+
+
+def count_unanswered(connection: sqlite3.Connection) -> int:
+    """Count the changes that the server has not answered for."""
+    count = connection.execute("SELECT count(*) FROM outbox WHERE state <> 'acked'").fetchone()[0]
+    return int(count)
+
+
+def count_uncovered(connection: sqlite3.Connection) -> int:
+    """Count the changes that the server stored but has not shown back yet; held ones are not shown."""
+    count = connection.execute(
+        "SELECT count(*) FROM outbox WHERE state = 'acked' AND covered = 0 AND seq > 0"
+    ).fetchone()[0]
+    return int(count)
+
+
+def next_batch(connection: sqlite3.Connection, size: int) -> Batch | None:
+    """Return the next changes to send, None when there is none; those sent before come first.
+
+    Run it in a writing transaction and commit before sending: it gives out `n`.
+    """
+    incarnation = get(connection, "incarnation")
+    rows = connection.execute(
+        "SELECT * FROM outbox WHERE state = 'sent' ORDER BY n LIMIT ?", (size,)
+    ).fetchall()
+    if len(rows) < size:
+        rows += _number(connection, incarnation, size - len(rows))
+    if not rows:
+        return None
+    known_epoch = get(connection, "epoch", "")
+    epochs = [row["epoch"] or known_epoch for row in rows]
+    same = next((i for i, epoch in enumerate(epochs) if epoch != epochs[0]), len(rows))
+    changes = tuple(
+        Change(
+            row["n"],
+            row["kind"],
+            row["record_id"],
+            row["base"],
+            row["at_ms"],
+            json.loads(row["values"]),
+        )
+        for row in rows[:same]
+    )
+    return Batch(incarnation, epochs[0], changes)
+
+
+def _number(connection: sqlite3.Connection, incarnation: str, most: int) -> list[sqlite3.Row]:
+    """Give the next waiting changes their `n`; from here on they never change."""
+    first = get(connection, "next_n", 1)
+    waiting = connection.execute(
+        "SELECT id FROM outbox WHERE state = 'waiting' ORDER BY id LIMIT ?", (most,)
+    ).fetchall()
+    connection.executemany(
+        "UPDATE outbox SET state = 'sent', incarnation = ?, n = ? WHERE id = ?",
+        [(incarnation, first + i, row["id"]) for i, row in enumerate(waiting)],
+    )
+    if waiting:
+        put(connection, "next_n", first + len(waiting))
+    return connection.execute(
+        "SELECT * FROM outbox WHERE state = 'sent' AND n >= ? ORDER BY n", (first,)
+    ).fetchall()
+
+
+def keep_answers(
+    connection: sqlite3.Connection, batch: Batch, answers: Sequence[Answer], now_ms: int
+) -> None:
+    """Keep what the server made of the changes of one request, and only of those."""
+    asked = {change.n: change for change in batch.changes}
+    for answer in answers:
+        change = asked.get(answer.n)
+        if change is None:
+            continue
+        row = connection.execute(
+            f'SELECT seq FROM "{change.kind}" WHERE id = ?',  # noqa: S608
+            (change.record_id,),
+        ).fetchone()
+        seen = row["seq"] if row else 0
+        connection.execute(
+            "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?, seen_seq = ?,"
+            " covered = ?, answered_at_ms = ? WHERE incarnation = ? AND n = ?",
+            (
+                answer.outcome,
+                answer.reason,
+                answer.seq,
+                seen,
+                int(0 < answer.seq <= seen),
+                now_ms,
+                batch.incarnation,
+                answer.n,
+            ),
+        )
+        if 0 < answer.seq <= seen:
+            refresh(connection, change.kind, change.record_id)
+
+
+def cover(connection: sqlite3.Connection, kind: str, record_id: str, seq: int) -> bool:
+    """Let go of own changes that the county's row at `seq` has in it; True when there were any.
+
+    A held change has no seq: it is let go when the record moves past what was known at the answer.
+    """
+    done = connection.execute(
+        "UPDATE outbox SET covered = 1 WHERE record_id = ? AND kind = ? AND state = 'acked'"
+        " AND covered = 0 AND ((seq > 0 AND seq <= ?) OR (seq = 0 AND seen_seq < ?))",
+        (record_id, kind, seq, seq),
+    )
+    return done.rowcount > 0
+
+
+def new_incarnation(connection: sqlite3.Connection) -> str:
+    """Begin a new life of this installation: changes without an answer get new numbers in it."""
+    incarnation = ids.incarnation_id(secrets.randbits(64))
+    put(connection, "incarnation", incarnation)
+    put(connection, "next_n", 1)
+    connection.execute(
+        "UPDATE outbox SET state = 'waiting', incarnation = NULL, n = NULL WHERE state = 'sent'"
+    )
+    return incarnation
+
+
+def old_incarnations(connection: sqlite3.Connection) -> list[str]:
+    """Return earlier incarnations whose answered changes are still kept."""
+    rows = connection.execute(
+        "SELECT DISTINCT incarnation FROM outbox WHERE state = 'acked' AND incarnation <> ?",
+        (get(connection, "incarnation"),),
+    )
+    return [row["incarnation"] for row in rows]
+
+
+def offer_again(connection: sqlite3.Connection, incarnation: str, acked: int) -> int:
+    """Take back the answers that a server no longer knows: those of `incarnation` above `acked`.
+
+    It was restored from a backup. Changes of the present incarnation keep their number, those of an
+    earlier one get a new number; where a number is missing between, a new incarnation begins.
+    Returns how many changes will be sent again.
+    """
+    lost = connection.execute(
+        "SELECT id, kind, record_id, n FROM outbox"
+        " WHERE incarnation = ? AND n > ? AND state = 'acked' ORDER BY n",
+        (incarnation, acked),
+    ).fetchall()
+    is_present = incarnation == get(connection, "incarnation")
+    fresh = "state = 'sent'" if is_present else "state = 'waiting', incarnation = NULL, n = NULL"
+    connection.executemany(
+        f"UPDATE outbox SET {fresh}, outcome = NULL, reason = NULL, seq = NULL, covered = 0"  # noqa: S608
+        " WHERE id = ?",
+        [(row["id"],) for row in lost],
+    )
+    for row in lost:
+        refresh(connection, row["kind"], row["record_id"])
+    if is_present:
+        first = connection.execute("SELECT min(n) FROM outbox WHERE state = 'sent'").fetchone()[0]
+        lowest_free = get(connection, "next_n", 1)
+        if (first if first is not None else lowest_free) > acked + 1:
+            # What lay between was let go after its time: the count cannot be closed in this life.
+            new_incarnation(connection)
+    return len(lost)
+
+
+def prune(connection: sqlite3.Connection, now_ms: int) -> None:
+    """Let go of changes that the county answered and showed back more than 90 days ago."""
+    connection.execute(
+        "DELETE FROM outbox WHERE state = 'acked' AND covered = 1 AND answered_at_ms < ?",
+        (now_ms - KEPT_MS,),
+    )
