@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import marshmallow as ma
@@ -60,9 +61,12 @@ LISTED = INTERNAL | {Audience.FIRM_LIST}
 REVEALED = INTERNAL | {Audience.FIRM_REVEAL}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
-    """What a condition may look at: one record, its member and its household, on the survey date."""
+    """What a condition may look at: one record, its member and its household, on the survey date.
+
+    The values must not change while conditions look at them: the age is worked out once.
+    """
 
     values: Mapping[str, Any]
     member: Mapping[str, Any] = field(default_factory=dict)
@@ -74,7 +78,7 @@ class Facts:
         """ISO date of the visit; the day at hand while the visit is still being recorded."""
         return self.household.get("survey_date") or self.today
 
-    @property
+    @cached_property
     def age(self) -> int | None:
         """Age in whole years of the member concerned on the survey date, None when unknown."""
         birth = self.member.get("birth_date") or self.values.get("birth_date")
