@@ -14,8 +14,11 @@ from pathlib import Path
 
 from mobile.device import device
 
-FONT_SCALES = (0.85, 1.0, 1.2, 1.4, 1.7)
-"""The steps of the font slider."""
+FONT_SCALES = (1.0, 1.25, 1.5, 1.75, 2.0)
+"""The sizes of the letters that a user may choose."""
+
+LOOKS = ("sun", "dark")
+"""Dark ink on paper for the hillside, light ink on night green for the evening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Settings:
     """Folder of the database and of this file."""
     language: str = "zh"
     font_scale: float = 1.0
-    high_contrast: bool = False
+    look: str = "sun"
+    """One of LOOKS."""
     timeout_s: float = 20.0
     """Longest silence of the server before a sync gives up, in seconds."""
 
@@ -42,7 +46,7 @@ class Settings:
         return folder / "incarnation" if folder else None
 
 
-_KEPT = ("language", "font_scale", "high_contrast", "timeout_s")
+_KEPT = ("language", "font_scale", "look", "timeout_s")
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -57,6 +61,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         return settings
     types = {entry.name: type(getattr(settings, entry.name)) for entry in fields(Settings)}
     good = {k: v for k, v in kept.items() if k in _KEPT and isinstance(v, types[k])}
+    if good.get("look") not in LOOKS:
+        good.pop("look", None)
     return replace(settings, **good)
 
 

@@ -72,6 +72,7 @@ class PickField(Pressable, BoxLayout):
     words = StringProperty("")
     hint = StringProperty("")
     wrong = BooleanProperty(False)
+    shown = BooleanProperty(True)
     icon = StringProperty("down")
 
 

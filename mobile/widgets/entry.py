@@ -30,6 +30,7 @@ class Entry(BoxLayout):
     hint = StringProperty("")
     focus = BooleanProperty(False)
     wrong = BooleanProperty(False)
+    shown = BooleanProperty(True)
     multiline = BooleanProperty(False)
     input_type = StringProperty("text")
     on_typed = ObjectProperty(None, allownone=True)

@@ -29,6 +29,9 @@ from mobile.widgets import icon, load_kv, words
 __all__ = ["icon", "words"]
 
 
+OUT_OF_SIGHT = (-100_000, -100_000)
+
+
 class Pressable(ButtonBehavior, Widget):
     """Anything that is touched: it darkens under the finger and is never smaller than 48 dp."""
 
@@ -48,7 +51,9 @@ class BigButton(Pressable, AnchorLayout):
     ground = ColorProperty()
     ink = ColorProperty()
     rim = ColorProperty()
+    is_tall = BooleanProperty(False)
     least_height = NumericProperty(0)
+    shown = BooleanProperty(True)
 
 
 class IconButton(Pressable, AnchorLayout):
@@ -60,8 +65,12 @@ class IconButton(Pressable, AnchorLayout):
 
 
 class Stack(Layout):
-    """Things one below the other; the height follows. What has no height takes no gap either."""
+    """Things one below the other; the height follows. What is not `shown` takes no room.
 
+    (A kv rule cannot say "no height" over the rule of the class: both stay bound.)
+    """
+
+    shown = BooleanProperty(True)
     padding = VariableListProperty([0, 0, 0, 0])
     spacing = NumericProperty(0)
     minimum_height = NumericProperty(0)
@@ -71,21 +80,36 @@ class Stack(Layout):
         for name in ("children", "pos", "size", "padding", "spacing"):
             self.fbind(name, self._trigger_layout)
 
+    def add_widget(self, widget: Widget, *args: object, **kwargs: object) -> None:
+        """Add a child, and lay out again whenever it is shown or hidden."""
+        super().add_widget(widget, *args, **kwargs)
+        widget.fbind("size", self._trigger_layout)
+        if widget.property("shown", quiet=True):
+            widget.fbind("shown", self._trigger_layout)
+
+    def remove_widget(self, widget: Widget, *args: object, **kwargs: object) -> None:
+        """Take a child out."""
+        super().remove_widget(widget, *args, **kwargs)
+        widget.funbind("size", self._trigger_layout)
+        if widget.property("shown", quiet=True):
+            widget.funbind("shown", self._trigger_layout)
+
     def do_layout(self, *_: object) -> None:
-        """Place the children from the top."""
+        """Place the children from the top; what is not shown lies where no finger reaches."""
         left, top, right, bottom = self.padding
-        shown = [child for child in reversed(self.children) if child.height > 0]
-        gaps = self.spacing * max(0, len(shown) - 1)
-        self.minimum_height = sum(child.height for child in shown) + gaps + top + bottom
+        present = [child for child in reversed(self.children) if getattr(child, "shown", True)]
+        gaps = self.spacing * max(0, len(present) - 1)
+        self.minimum_height = sum(child.height for child in present) + gaps + top + bottom
         y = self.top - top
         inner = self.width - left - right
         for child in reversed(self.children):
             if child.size_hint_x is not None:
                 child.width = inner * child.size_hint_x
-            child.x = self.x + left
-            child.y = y - child.height
-            if child.height > 0:
-                y -= child.height + self.spacing
+            if child not in present:
+                child.pos = OUT_OF_SIGHT
+                continue
+            child.pos = (self.x + left, y - child.height)
+            y -= child.height + self.spacing
 
 
 class Card(Stack):
@@ -103,9 +127,13 @@ class TapCard(Pressable, Card):
 class Line(BoxLayout):
     """Things side by side; the height follows the tallest."""
 
+    shown = BooleanProperty(True)
+
 
 class Flow(StackLayout):
     """Chips side by side, as many lines as they need."""
+
+    shown = BooleanProperty(True)
 
 
 class Page(ScrollView):
@@ -125,6 +153,8 @@ class Badge(BoxLayout):
 class Banner(BoxLayout):
     """A message that stays: what happened and what to do now."""
 
+    shown = BooleanProperty(True)
+
     words = StringProperty("")
     title = StringProperty("")
     icon = StringProperty("info")
@@ -138,6 +168,7 @@ class Bar(Widget):
 
     value = NumericProperty(0.0)
     color = ColorProperty()
+    shown = BooleanProperty(True)
 
 
 class AppBar(BoxLayout):

@@ -112,12 +112,18 @@ class Words(Label):
     words = StringProperty("")
     one_line = BooleanProperty(False)
     fit = NumericProperty(0)
+    shown = BooleanProperty(True)
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         for name in ("words", "width", "font_size", "bold", "one_line", "fit"):
             self.fbind(name, self._lay_out)
+        self.fbind("texture_size", self._as_wide_as_words)
         self._lay_out()
+
+    def _as_wide_as_words(self, *_: object) -> None:
+        if self.one_line:
+            self.width = self.texture_size[0]
 
     def _lay_out(self, *_: object) -> None:
         shown = drawable(self.words)

@@ -1,0 +1,396 @@
+"""The phone app: opens the store, shows the screens, brings slow work back to the UI thread.
+
+What is true is decided in `mobile.forms` and `mobile.sync`; how it looks stands in the screens.
+`Window` is set up before anything else of Kivy is imported: see `mobile.main`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from importlib import import_module, metadata
+from typing import Any
+
+from kivy.app import App
+from kivy.clock import Clock
+from kivy.core.window import Window
+from kivy.logger import Logger
+from kivy.uix.screenmanager import NoTransition, Screen, ScreenManager
+
+from mobile.device import device
+from mobile.device import desktop as desktop_port
+from mobile.settings import Settings, load_settings, save_settings
+from mobile.theme import register_fonts, theme, ui
+from mobile.widgets.choice import Place
+from mobile.widgets.kit import EmptyState
+from shared_schemas.codes import divisions
+
+SCREENS = {
+    "enrol": ("mobile.screens.enrol", "EnrolScreen"),
+    "villages": ("mobile.screens.villages", "VillagesScreen"),
+    "households": ("mobile.screens.households", "HouseholdsScreen"),
+    "visit": ("mobile.screens.visit", "VisitScreen"),
+    "questions": ("mobile.screens.questions", "QuestionsScreen"),
+    "problems": ("mobile.screens.problems", "ProblemsScreen"),
+    "sync": ("mobile.screens.sync", "SyncScreen"),
+    "settings": ("mobile.screens.settings", "SettingsScreen"),
+}
+"""Imported when first visited: the first frame waits for none of them."""
+
+BACK_KEY = 27
+"""Android's back key, and Escape on a PC."""
+
+
+def local_day() -> str:
+    """Return today's ISO date where the phone is."""
+    return dt.date.today().isoformat()  # noqa: DTZ011 - the cadre's calendar, not UTC
+
+
+class ChushanApp(App):
+    """The app. `store` and `visit` are what the screens work on; `go` and `go_back` lead around."""
+
+    title = "出山"
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        today: Callable[[], str] = local_day,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings or load_settings()
+        self.today = today
+        self.store: Any = None
+        self.visit: Any = None
+        self.way: list[tuple[str, dict[str, Any]]] = []
+        """Names and facts of the screens behind the present one, the present one last."""
+
+    # Life
+
+    def build(self) -> ScreenManager:
+        """Show the first frame; the database is opened after it."""
+        register_fonts()
+        self._dress()
+        Window.softinput_mode = "below_target"
+        Window.bind(on_keyboard=self._key, on_flip=self._first_frame)
+        self.manager = ScreenManager(transition=NoTransition())
+        self.manager.add_widget(_opening_screen())
+        return self.manager
+
+    def _first_frame(self, *_: Any) -> None:
+        Window.unbind(on_flip=self._first_frame)
+        Clock.schedule_once(lambda _: self._open(), 0)
+
+    def _open(self) -> None:
+        # sqlite-utils comes with the store: after the first frame.
+        from mobile.storage.database import open_store
+
+        self.store = open_store(
+            self.settings.store_path, no_backup_path=self.settings.no_backup_path
+        )
+        self._begin()
+
+    def _begin(self) -> None:
+        from mobile.forms.visit import open_visit
+        from mobile.sync.enrol import is_enrolled
+
+        if not is_enrolled(self.store):
+            self.start_over("enrol")
+            return
+        self.start_over("villages")
+        left_open = open_visit(self.store)
+        if left_open is not None:
+            self._reopen(left_open)
+
+    def _reopen(self, left_open: Any) -> None:
+        """Stand where the app ended: the same household, the same question."""
+        self.way.append(("households", {"village_code": left_open.village_code}))
+        self.open_visit(left_open.household_id, left_open.village_code, at_first_question=False)
+        position = self.visit.position
+        if position is None:
+            return
+        for step in self.visit.steps(theme.lang):
+            if (step.record_id, step.group) == (position.record_id, position.group):
+                self.go("questions", step=step, field=position.field)
+                return
+
+    def on_pause(self) -> bool:
+        """Android may end the app from here on without another word."""
+        self.flush()
+        return True
+
+    def on_stop(self) -> None:
+        """Keep what is still being typed, close the database."""
+        self.flush()
+        Window.unbind(on_keyboard=self._key, on_flip=self._first_frame)
+        if self.store is not None:
+            self.store.close()
+
+    def flush(self) -> None:
+        """Hand typed text that waits to the form."""
+        screen = self.manager.current_screen
+        if hasattr(screen, "flush"):
+            screen.flush()
+
+    # Ways
+
+    def go(self, name: str, **facts: Any) -> None:
+        """Show a screen and remember the way back."""
+        self.flush()
+        if self.way and self.way[-1][0] == name:
+            self.way.pop()
+        self.way.append((name, facts))
+        self._show(name, facts)
+
+    def go_back(self) -> None:
+        """Show the screen before this one."""
+        self.flush()
+        if len(self.way) > 1:
+            self.way.pop()
+        name, facts = self.way[-1]
+        self._show(name, {k: v for k, v in facts.items() if k not in ("start", "first")})
+
+    def start_over(self, name: str, **facts: Any) -> None:
+        """Show a screen that has nothing behind it but the villages."""
+        self.way = [("villages", {})] if name not in ("villages", "enrol") else []
+        self.go(name, **facts)
+
+    def _show(self, name: str, facts: dict[str, Any]) -> None:
+        if not self.manager.has_screen(name):
+            module, screen_class = SCREENS[name]
+            screen = getattr(import_module(module), screen_class)(name=name, phone=self)
+            self.manager.add_widget(screen)
+        screen = self.manager.get_screen(name)
+        screen.enter(**facts)
+        self.manager.current = name
+
+    def _key(self, _window: Any, key: int, *_: Any) -> bool:
+        if key != BACK_KEY:
+            return False
+        screen = self.manager.current_screen
+        return bool(screen.back()) if hasattr(screen, "back") else False
+
+    # Visits
+
+    def open_visit(
+        self, household_id: str | None, village_code: str | None, *, at_first_question: bool = True
+    ) -> None:
+        """Open a household; a new one starts at its first question."""
+        from mobile.forms.visit import Visit
+        from mobile.storage.records import household_row
+
+        if village_code is None and household_id is not None:
+            row = household_row(self.store, household_id)
+            village_code = row.village_code if row else ""
+        self.visit = Visit.open(
+            self.store,
+            household_id,
+            village_code or "",
+            today=self.today(),
+            cadre=self.store.cadre(),
+        )
+        self.go("visit")
+        if household_id is None and at_first_question:
+            self.go("questions", step=self.visit.steps(theme.lang)[0])
+
+    def end_visit(self) -> None:
+        """Close the visit and show the list again."""
+        self.flush()
+        self.visit.leave()
+        while self.way and self.way[-1][0] not in ("households", "villages"):
+            self.way.pop()
+        name, facts = self.way[-1] if self.way else ("villages", {})
+        self.visit = None
+        self._show(name, facts)
+
+    def visit_title(self) -> str:
+        """Return what the household of the visit at hand is called."""
+        return self.visit.household.title(theme.lang) if self.visit else ""
+
+    def step_of(self, hit: Any) -> Any:
+        """Return the step of the visit at hand where a hit of the rules can be mended, or None."""
+        steps = self.visit.steps(theme.lang)
+        if hit.field == "consent":
+            member = self.visit.record(hit.record_id)
+            ids = [form.record_id for form in self.visit.consents_of(member).values()]
+            consents = [step for step in steps if step.record_id in ids]
+            return next((s for s in consents if not s.done), consents[0] if consents else None)
+        from shared_schemas.records import record_kind
+
+        declared = record_kind(hit.kind).fields.get(hit.field)
+        group = declared.info.group if declared else ""
+        return next((s for s in steps if (s.record_id, s.group) == (hit.record_id, group)), None)
+
+    def jump(self, hit: Any) -> None:
+        """Go to the field that a hit is about; where it is about no field, to the overview."""
+        step = self.step_of(hit)
+        while self.way and self.way[-1][0] != "visit":
+            self.way.pop()
+        if step is None:
+            name, facts = self.way[-1]
+            self._show(name, facts)
+        else:
+            self.visit.record(step.record_id).show_missing = True
+            self.go("questions", step=step, field=hit.field)
+
+    def explain(self, hit: Any, then: Callable[[], None]) -> None:
+        """Ask why a warning is right all the same."""
+        from mobile.screens.problems import ReasonSheet
+
+        def keep(reason: str) -> None:
+            self.visit.accept_warning(hit, reason)
+            then()
+
+        ReasonSheet(hit, keep).open()
+
+    # Places
+
+    def village_name(self, code: str) -> str:
+        """Return a village's name."""
+        from mobile.storage.records import village_name
+
+        return village_name(self.store, code)
+
+    def place_name(self, code: str) -> str:
+        """Return a place's name with what it lies in: 浙江省宁波市余姚市."""
+        padded = divisions.pad12(code)
+        names = []
+        for width in (2, 4, 6, 9, 12):
+            part = padded[:width].ljust(12, "0")
+            known = divisions.division(part)
+            name = known.name if known else ""
+            if not name and width > 6:
+                name = self.village_name(part)
+                name = "" if name == part else name
+            if name and name not in names:
+                names.append(name)
+            if part == padded:
+                break
+        return "".join(names) or code
+
+    def places(
+        self, within: str | None, *, villages_only: bool = False, near: str = ""
+    ) -> Sequence[Place]:
+        """Return the places within one for a picker; first those of the cadre."""
+        from mobile.storage.records import villages
+
+        if villages_only:
+            return [Place(row.code, row.name, False) for row in villages(self.store)]
+        if within is None:
+            home = [divisions.pad12(near[:6]), divisions.pad12(near[:4])] if near else []
+            first = [Place(near, self.village_name(near), False)] if near else []
+            first += [Place(code, self.place_name(code), True) for code in home]
+            return first + [Place(p.code12, p.name, True) for p in _provinces()]
+        return self._inner(within)
+
+    def _inner(self, within: str) -> list[Place]:
+        from mobile.storage.records import division_names
+
+        level = divisions.level_of(within)
+        if level >= divisions.COUNTY:
+            named = division_names(self.store, within[: 6 if level == 3 else 9], level + 1)
+            return [Place(code, name, level + 1 < divisions.VILLAGE) for code, name in named]
+        direct = [
+            place
+            for next_level in range(level + 1, divisions.COUNTY + 1)
+            for place in divisions.divisions_within(within, next_level)
+            if place.parent == within
+        ]
+        return [
+            Place(
+                place.code12,
+                place.name,
+                place.level < divisions.COUNTY or place.code12.startswith(self.store.scope()[:6] or "-"),
+            )
+            for place in direct
+        ]
+
+    # Words
+
+    def day_in_words(self) -> str:
+        """Return today's date as the bar shows it."""
+        day = dt.date.fromisoformat(self.today())
+        weekday = ui("weekdays").split()[day.weekday()]
+        return ui("day", month=day.month, day=day.day, weekday=weekday)
+
+    def last_sync_in_words(self) -> str:
+        """Return when the last sync was."""
+        from mobile.sync.attempt import last_result
+
+        result = last_result(self.store)
+        if result is None or not result.finished_at_ms:
+            return ui("sync_never_short")
+        at = dt.datetime.fromtimestamp(result.finished_at_ms / 1000).astimezone()
+        return ui("last_sync", month=at.month, day=at.day, time=at.strftime("%H:%M"))
+
+    @property
+    def is_desktop(self) -> bool:
+        """Whether this is a PC."""
+        return device() is desktop_port
+
+    def device_label(self) -> str:
+        """Return what the county calls this device."""
+        return (platform.node() or platform.system())[:80]
+
+    def version(self) -> str:
+        """Return the version of the app."""
+        return metadata.version("chushan")
+
+    # Work
+
+    def in_background(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Run `work` off the UI thread; `done` or `failed` gets what came of it on the UI thread."""
+
+        def run() -> None:
+            try:
+                result = work()
+            except Exception as error:  # the outermost line of the thread: the screen says it
+                Logger.exception("Chushan: work in the background failed")
+                Clock.schedule_once(lambda _, error=error: failed(error), 0)
+                return
+            Clock.schedule_once(lambda _: done(result), 0)
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def synced(self) -> None:
+        """New records may have come: a screen that is entered again counts anew."""
+
+    # Settings
+
+    def _dress(self) -> None:
+        theme.lang = self.settings.language
+        theme.dress(self.settings.look)
+        theme.resize(self.settings.font_scale)
+        Window.clearcolor = theme.paper
+
+    def change_settings(self, settings: Settings) -> None:
+        """Keep the settings and show everything anew in them."""
+        self.settings = settings
+        save_settings(settings)
+        self._dress()
+        name, facts = self.way[-1]
+        for screen in list(self.manager.screens):
+            self.manager.remove_widget(screen)
+        self._show(name, facts)
+
+
+def _provinces() -> list[Any]:
+    return [
+        place
+        for code in range(11, 83)
+        if (place := divisions.division(f"{code}0000")) and not place.valid_to
+    ]
+
+
+def _opening_screen() -> Screen:
+    screen = Screen(name="opening")
+    screen.add_widget(EmptyState(title=ui("app"), words=ui("loading"), pos_hint={"center_y": 0.5}))
+    return screen

@@ -1,0 +1,108 @@
+"""The first screen: this phone gets its place with the county, by code or by the text of a QR code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kivy.core.clipboard import Clipboard
+from kivy.properties import BooleanProperty, StringProperty
+from kivy.uix.filechooser import FileChooserListView  # noqa: F401 - for the kv
+
+from mobile.screens.screen import PhoneScreen
+from mobile.theme import theme, ui
+from mobile.widgets import entry, load_kv  # noqa: F401 - the entry's rules stand in the kv
+from mobile.widgets.kit import Sheet
+
+
+class EnrolScreen(PhoneScreen):
+    """Asks for the enrolment and says in words why it did not work."""
+
+    problem = StringProperty("")
+    is_working = BooleanProperty(False)
+    by_hand = BooleanProperty(False)
+    can_choose_picture = BooleanProperty(False)
+
+    def enter(self, **_: object) -> None:
+        """A PC has picture files at hand, a phone has its camera app and the clipboard."""
+        self.can_choose_picture = self.phone.is_desktop
+
+    def paste(self) -> None:
+        """Take the text from the clipboard."""
+        self.ids.code_input.ids.text_input.text = Clipboard.paste().strip()
+
+    def switch(self) -> None:
+        """Change between the text of a QR code and typing by hand."""
+        self.by_hand = not self.by_hand
+        self.problem = ""
+
+    def choose_picture(self) -> None:
+        """Show the picture files of this computer."""
+        PictureSheet(self.read_picture).open()
+
+    def read_picture(self, path: str) -> None:
+        """Read the QR code in a picture."""
+        from mobile.sync.client import SyncError
+        from mobile.sync.enrol import read_qr
+
+        try:
+            self.ids.code_input.ids.text_input.text = read_qr(path)
+            self.problem = ""
+        except SyncError as error:
+            self.problem = error.words(theme.lang)
+
+    def enrol(self) -> None:
+        """Ask the county for this phone's token, then fetch its villages."""
+        # `requests` comes with the client: not before it is needed.
+        from mobile.sync.client import SyncError
+        from mobile.sync.enrol import enrol, parse_enrolment, typed_enrolment
+
+        ids = self.ids
+        self.problem = ""
+        if not (ids.code_input.text or ids.short_input.text).strip():
+            self.problem = ui("enrol_empty")
+            return
+        try:
+            if self.by_hand:
+                enrolment = typed_enrolment(ids.server_input.text, ids.short_input.text)
+            else:
+                enrolment = parse_enrolment(ids.code_input.text.strip())
+        except SyncError as error:
+            self.problem = error.words(theme.lang)
+            return
+        self.is_working = True
+        self.phone.in_background(
+            lambda: enrol(self.phone.store, enrolment, label=self.phone.device_label()),
+            self._enrolled,
+            self._failed,
+        )
+
+    def _enrolled(self, _: object) -> None:
+        self.is_working = False
+        self.phone.start_over("sync", first=True)
+
+    def _failed(self, error: Exception) -> None:
+        from mobile.sync.client import SyncError
+
+        self.is_working = False
+        self.problem = (
+            error.words(theme.lang) if isinstance(error, SyncError) else ui("enrol_failed")
+        )
+
+
+class PictureSheet(Sheet):
+    """The folders of a PC, to choose the picture of a QR code."""
+
+    folder = StringProperty("")
+
+    def __init__(self, on_choose: object, **kwargs: object) -> None:
+        self.on_choose = on_choose
+        super().__init__(folder=str(Path.home()), **kwargs)
+
+    def take(self, chosen: list[str]) -> None:
+        """Take the touched file."""
+        if chosen:
+            self.dismiss(animation=False)
+            self.on_choose(chosen[0])
+
+
+load_kv(__file__)

@@ -1,0 +1,232 @@
+"""One group of questions, made from the field declarations: title, step, fields, back and next."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from kivy.clock import Clock
+from kivy.properties import BooleanProperty, NumericProperty, StringProperty
+
+from mobile.forms.visit import Position, Step
+from mobile.screens.screen import PhoneScreen
+from mobile.storage.pinyin import matches
+from mobile.theme import theme, ui
+from mobile.widgets import load_kv
+from mobile.widgets.choice import Choice, Place
+from mobile.widgets.kit import Card
+from mobile.widgets.question import QuestionCard
+from shared_schemas.locale import text
+from shared_schemas.records import record_kind
+
+
+class NoticeCard(Card):
+    """The words that are read to a worker before he answers."""
+
+    title = StringProperty("")
+    words = StringProperty("")
+    version = StringProperty("")
+
+
+class QuestionsScreen(PhoneScreen):
+    """The questions of one step of the visit at hand."""
+
+    title = StringProperty("")
+    subtitle = StringProperty("")
+    step_words = StringProperty("")
+    share = NumericProperty(0.0)
+    is_first = BooleanProperty(False)
+    may_skip = BooleanProperty(False)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step: Step | None = None
+        self.cards: dict[str, QuestionCard] = {}
+
+    # What the controls need (mobile.widgets.question.Answers).
+
+    @property
+    def today(self) -> str:
+        """The ISO date of the visit."""
+        return self.phone.visit.today
+
+    def answer(self, name: str, value: Any) -> None:
+        """Store an answer at once, and show what follows from it."""
+        self.form.answer(name, value)
+        self._stored(name)
+
+    def typed(self, name: str, typed: str) -> None:
+        """Store typed text."""
+        self.form.typed(name, typed)
+        self._stored(name)
+
+    def clear(self, name: str) -> None:
+        """Take an answer back."""
+        self.form.clear(name)
+        self._stored(name)
+
+    def verdict(self, name: str, typed: str) -> str:
+        """Return what is wrong with typed text, in words."""
+        declared = self.declared(name)
+        value = declared.parsed(typed)
+        fault = declared.verdict(value) if value is not None else None
+        return fault.message(theme.lang) if fault else ""
+
+    def declared(self, name: str) -> Any:
+        """Return the declaration of a field of this step's record."""
+        return record_kind(self.form.kind).fields[name]
+
+    def places(self, name: str, within: str | None) -> Sequence[Place]:
+        """Return the places that a picker offers within one."""
+        level = getattr(self.declared(name), "level", None)
+        return self.phone.places(within, villages_only=level == 5, near=self.phone.visit.village_code)
+
+    def place_name(self, code: str) -> str:
+        """Return what people call a place."""
+        return self.phone.place_name(code)
+
+    def finds(self, choice: Choice, typed: str) -> bool:
+        """Tell whether a choice is meant by typed words or pinyin initials."""
+        return typed in choice.label or matches(choice.label, typed)
+
+    # What happens here.
+
+    @property
+    def form(self) -> Any:
+        """The record that is asked about."""
+        return self.phone.visit.record(self.step.record_id)
+
+    def enter(self, step: Step | None = None, field: str = "", **_: Any) -> None:
+        """Show a step; `field` is where to look first."""
+        if step is not None:
+            self.step = step
+        steps = self.phone.visit.steps(theme.lang)
+        here = self._place_in(steps)
+        self.step = steps[here]
+        self.title = self.step.title
+        self.subtitle = self.step.record_title
+        self.step_words = ui("step", at=here + 1, of=len(steps))
+        self.share = (here + 1) / len(steps)
+        self.is_first = here == 0
+        self.may_skip = False
+        if not field:
+            self.phone.visit.position = Position(self.step.record_id, self.step.group)
+        for card in self.cards.values():
+            card.flush()
+        self.cards = {}
+        self.ids.cards.clear_widgets()
+        self._show_notice()
+        self.refresh()
+        self.ids.page.scroll_y = 1
+        if field:
+            self.look_at(field)
+
+    def _place_in(self, steps: list[Step]) -> int:
+        assert self.step is not None
+        same = [
+            i
+            for i, s in enumerate(steps)
+            if s.record_id == self.step.record_id and s.group == self.step.group
+        ]
+        return same[0] if same else 0
+
+    def _show_notice(self) -> None:
+        notice = self.ids.notice
+        notice.clear_widgets()
+        if self.form.kind != "consent":
+            return
+        kind = self.form.values.get("consent_kind")
+        notice.add_widget(
+            NoticeCard(
+                title=text(f"consent.{kind}.title", theme.lang),
+                words=text(f"consent.{kind}.text", theme.lang),
+                version=ui("notice_version", version=text("consent.version", theme.lang)),
+            )
+        )
+
+    def refresh(self) -> None:
+        """Show the questions as they now are; those that stay keep their widgets and the focus."""
+        questions = [self._worded(q) for q in self.form.questions(self.step.group, theme.lang)]
+        names = [question.name for question in questions]
+        for question in questions:
+            if question.name in self.cards:
+                self.cards[question.name].show(question)
+            else:
+                self.cards[question.name] = QuestionCard(question, self)
+        place = self.ids.cards
+        if [card.name for card in reversed(place.children)] != names:
+            place.clear_widgets()
+            self.cards = {name: self.cards[name] for name in names}
+            for card in self.cards.values():
+                place.add_widget(card)
+        for question in questions:
+            self._show_warning(self.cards[question.name], question)
+
+    def _worded(self, question: Any) -> Any:
+        if self.form.kind == "consent" and question.name == "given":
+            kind = self.form.values.get("consent_kind")
+            return dataclasses.replace(question, label=text(f"consent.{kind}.question", theme.lang))
+        return question
+
+    def _show_warning(self, card: QuestionCard, question: Any) -> None:
+        card.can_explain = bool(question.warning and question.warning_hit)
+        card.on_explain = lambda: self.phone.explain(question.warning_hit, self.refresh)
+
+    def _stored(self, name: str) -> None:
+        self.phone.visit.position = Position(self.step.record_id, self.step.group, name)
+        self.may_skip = False
+        self.refresh()
+
+    def look_at(self, field: str) -> None:
+        """Scroll to a field once it has its place."""
+
+        def scroll(_: float) -> None:
+            card = self.cards.get(field)
+            if card is not None:
+                self.ids.page.scroll_to(card, animate=False)
+
+        Clock.schedule_once(scroll, 0.05)
+
+    def flush(self) -> None:
+        """Store typed text that waits."""
+        for card in list(self.cards.values()):
+            card.flush()
+
+    def next(self) -> None:
+        """Go on. The first touch with something missing shows what; the second goes on all the same."""
+        self.flush()
+        self.form.show_missing = True
+        self.refresh()
+        wrong = next((name for name, card in self.cards.items() if card.severity == "error"), None)
+        if wrong is not None and not self.may_skip:
+            self.may_skip = True
+            self.look_at(wrong)
+            return
+        following = self.phone.visit.next_step(self.step)
+        if following is None:
+            self.phone.go_back()
+        else:
+            self.enter(following)
+
+    def previous(self) -> None:
+        """Go one step back."""
+        self.flush()
+        before = self.phone.visit.previous_step(self.step)
+        if before is None:
+            self.phone.go_back()
+        else:
+            self.enter(before)
+
+    def overview(self) -> None:
+        """Back to the overview of the visit."""
+        self.flush()
+        self.phone.go_back()
+
+    def back(self) -> bool:
+        """The back key goes to the overview."""
+        self.overview()
+        return True
+
+
+load_kv(__file__)

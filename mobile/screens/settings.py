@@ -1,0 +1,55 @@
+"""Language, size of the letters, look; whose phone this is; what this app is."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from kivy.properties import StringProperty
+
+from mobile.screens.screen import PhoneScreen
+from mobile.settings import FONT_SCALES
+from mobile.theme import ui
+from mobile.widgets import load_kv
+from mobile.widgets.choice import Choice
+
+
+class SettingsScreen(PhoneScreen):
+    """Every choice shows at once and is kept."""
+
+    cadre = StringProperty("")
+    scope = StringProperty("")
+    device = StringProperty("")
+    version = StringProperty("")
+
+    def enter(self, **_: Any) -> None:
+        """Show what is chosen."""
+        settings = self.phone.settings
+        for name, choices, chosen in (
+            ("language", [("zh", "中文"), ("en", "English")], settings.language),
+            ("size", [(str(s), f"{round(s * 100)} %") for s in FONT_SCALES], str(settings.font_scale)),
+            ("look", [("sun", ui("look_sun")), ("dark", ui("look_dark"))], settings.look),
+        ):
+            chips = self.ids[name]
+            chips.offer([Choice(value, label) for value, label in choices])
+            chips.chosen = [chosen]
+            chips.on_choose = lambda value, name=name: self.choose(name, value)
+        store = self.phone.store
+        self.cadre = store.cadre() or ui("unknown")
+        self.scope = self.phone.place_name(store.scope()) if store.scope() else ui("unknown")
+        self.device = self.phone.device_label()
+        self.version = self.phone.version()
+
+    def choose(self, name: str, value: str) -> None:
+        """Take a choice."""
+        settings = self.phone.settings
+        if name == "language":
+            settings = dataclasses.replace(settings, language=value)
+        elif name == "size":
+            settings = dataclasses.replace(settings, font_scale=float(value))
+        else:
+            settings = dataclasses.replace(settings, look=value)
+        self.phone.change_settings(settings)
+
+
+load_kv(__file__)

@@ -1,0 +1,219 @@
+"""A visit at a glance: the household, its people, what is still missing, and the way on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty, StringProperty
+
+from mobile.screens.screen import PhoneScreen
+from mobile.screens.states import STATE_LOOKS
+from mobile.storage.records import APPROVED, SYNCED, TO_VISIT
+from mobile.theme import theme, ui
+from mobile.widgets import load_kv
+from mobile.widgets.kit import Badge, Banner, Sheet, TapCard, Toast
+from shared_schemas.fields import age_on
+from shared_schemas.locale import text
+from shared_schemas.records import record_kind
+
+
+class RecordCard(TapCard):
+    """The household or a person on the overview."""
+
+    title = StringProperty("")
+    below = StringProperty("")
+    icon = StringProperty("person")
+    can_remove = BooleanProperty(False)
+    on_remove = ObjectProperty(None, allownone=True)
+
+    def say(self, tone: str, icon: str, words: str) -> None:
+        """Add a badge."""
+        self.ids.badges.add_widget(Badge(tone=tone, icon=icon, words=words))
+
+    def remove(self) -> None:
+        """Ask to take this person out."""
+        if self.on_remove:
+            self.on_remove()
+
+
+class VisitScreen(PhoneScreen):
+    """The overview of the visit at hand (`phone.visit`)."""
+
+    title = StringProperty("")
+    subtitle = StringProperty("")
+    is_locked = BooleanProperty(False)
+    can_confirm = BooleanProperty(False)
+    is_complete = BooleanProperty(False)
+    missing = NumericProperty(0)
+
+    def enter(self, **_: Any) -> None:
+        """Show the visit as it stands."""
+        visit = self.phone.visit
+        steps = visit.steps(theme.lang)
+        self.is_locked = visit.locked
+        self.missing = sum(not step.done for step in steps)
+        self.is_complete = not self.missing
+        # Known from the county's roster or from an earlier visit, and untouched so far.
+        self.can_confirm = bool(visit.members) and visit.state in (TO_VISIT, SYNCED, APPROVED)
+        household = visit.household
+        head = next((m for m in visit.members if m.values.get("relation") == "02"), None)
+        self.title = (head or household).title(theme.lang)
+        self.subtitle = self.phone.village_name(visit.village_code)
+        self._show_news(visit)
+        self._show_records(visit, steps)
+
+    def _show_news(self, visit: Any) -> None:
+        news = self.ids.news
+        news.clear_widgets()
+        tone, icon = STATE_LOOKS[visit.state]
+        state = text(f"visit.state.{visit.state}", theme.lang)
+        if visit.state == "returned":
+            said = [f"“{words}”" for words in visit.comments]
+            said.append(ui("returned_see_fields"))
+            news.add_widget(
+                Banner(tone="warm", icon="returned", title=ui("returned_by"), words="\n".join(said))
+            )
+        elif visit.locked or visit.state in ("conflict", "held", "approved"):
+            news.add_widget(
+                Banner(tone=tone, icon=icon, title=state, words=ui(f"about_{visit.state}"))
+            )
+
+    def _show_records(self, visit: Any, steps: list[Any]) -> None:
+        cards = self.ids.cards
+        cards.clear_widgets()
+        household = visit.household
+        below = [
+            self.phone.village_name(visit.village_code),
+            household.values.get("group_no"),
+            household.values.get("address"),
+            self._shown(household, "category"),
+        ]
+        card = RecordCard(
+            icon="house", title=ui("the_household"), below=" · ".join(str(b) for b in below if b)
+        )
+        self._say_progress(card, [s for s in steps if s.record_id == household.record_id])
+        card.bind(on_release=lambda _: self.open_record({household.record_id}))
+        cards.add_widget(card)
+        for member in visit.members:
+            cards.add_widget(self._member_card(visit, member, steps))
+
+    def _member_card(self, visit: Any, member: Any, steps: list[Any]) -> RecordCard:
+        ids = {member.record_id}
+        intention = visit.intention_of(member)
+        ids |= {intention.record_id} if intention else set()
+        ids |= {form.record_id for form in visit.consents_of(member).values()}
+        age = age_on(member.values.get("birth_date"), visit.today)
+        below = [
+            self._shown(member, "relation"),
+            self._shown(member, "sex"),
+            "" if age is None else ui("age", age=age),
+        ]
+        card = RecordCard(
+            title=member.title(theme.lang),
+            below=" · ".join(b for b in below if b),
+            can_remove=not visit.locked,
+        )
+        self._say_progress(card, [s for s in steps if s.record_id in ids])
+        if intention and intention.values.get("wants_job"):
+            card.say("soft", "", self._shown(intention, "wants_job"))
+        card.bind(on_release=lambda _: self.open_record(ids))
+        card.on_remove = lambda: self.ask_remove(member)
+        return card
+
+    def _say_progress(self, card: RecordCard, steps: list[Any]) -> None:
+        comments = sum(step.comments for step in steps)
+        errors = sum(step.errors for step in steps)
+        left = sum(not step.done for step in steps)
+        if comments:
+            card.say("warm", "returned", ui("badge_comments", count=comments))
+        if errors:
+            card.say("red", "error", ui("badge_errors", count=errors))
+        if left:
+            card.say("amber", "pen", ui("badge_left", count=left))
+        elif not errors:
+            card.say("green", "check", ui("badge_complete"))
+
+    def _shown(self, form: Any, name: str) -> str:
+        return record_kind(form.kind).fields[name].shown(form.values.get(name), theme.lang)
+
+    def open_record(self, record_ids: set[str]) -> None:
+        """Go to the first question that waits in these records: a comment, a gap, or the first."""
+        steps = [s for s in self.phone.visit.steps(theme.lang) if s.record_id in record_ids]
+        if not steps:
+            return
+        waiting = (
+            next((s for s in steps if s.comments), None)
+            or next((s for s in steps if s.errors or not s.done), None)
+            or steps[0]
+        )
+        self.phone.go("questions", step=waiting)
+
+    def go_on(self) -> None:
+        """Go to the next thing to do: what came back, what is missing, or the submit."""
+        steps = self.phone.visit.steps(theme.lang)
+        waiting = next((s for s in steps if s.comments and not s.done), None) or next(
+            (s for s in steps if not s.done), None
+        )
+        if waiting:
+            self.phone.go("questions", step=waiting)
+        else:
+            self.submit()
+
+    def submit(self) -> None:
+        """Hand the visit in, or show what stands in the way."""
+        result = self.phone.visit.submit()
+        if result.submitted:
+            Toast.say(ui("submitted"))
+            self.phone.end_visit()
+        else:
+            self.phone.go("problems")
+
+    def confirm_unchanged(self) -> None:
+        """“都没变”: renew the visit and hand it in."""
+        self.phone.visit.confirm_unchanged()
+        self.submit()
+
+    def add_member(self) -> None:
+        """Add somebody and start with the questions about him."""
+        member = self.phone.visit.add_member()
+        self.open_record({member.record_id})
+
+    def ask_remove(self, member: Any) -> None:
+        """Ask before somebody is taken out."""
+        AskSheet(
+            title=ui("remove_title", name=member.title(theme.lang)),
+            words=ui("remove_words"),
+            yes=ui("remove"),
+            on_yes=lambda: self._remove(member),
+        ).open()
+
+    def _remove(self, member: Any) -> None:
+        self.phone.visit.remove_member(member)
+        self.enter()
+
+    def recall(self) -> None:
+        """Take the submit back, where it was not sent yet."""
+        if not self.phone.visit.recall():
+            Toast.say(ui("recall_too_late"))
+        self.enter()
+
+    def back(self) -> bool:
+        """Back to the list; the drafts stay."""
+        self.phone.end_visit()
+        return True
+
+
+class AskSheet(Sheet):
+    """A question with two answers."""
+
+    words = StringProperty("")
+    yes = StringProperty("")
+    on_yes = ObjectProperty(None, allownone=True)
+
+    def agree(self) -> None:
+        """The answer is yes."""
+        self.dismiss(animation=False)
+        self.on_yes()
+
+
+load_kv(__file__)
