@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.services.apply_changes import Author, apply_changes, next_n
+from server.services.apply_changes import COUNTY, Author, apply_changes, next_n
 from server.services.labourers import store_labourers, store_many_labourers
 from server.storage import decisions as storage
 from server.storage.accounts import User
@@ -38,7 +38,6 @@ APPROVED, RETURNED, VOIDED, VILLAGE_APPROVED = (
 
 DECIDABLE = ("in_review",)
 RETURNABLE = ("in_review", "approved")
-COUNTY = "county"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ def void(
         for record in records_of_households(conn, county, [household_id])
         if not record.values.get("deleted")
     ]
-    first = next_n(conn, county, COUNTY)
+    first = next_n(conn, county, COUNTY, len(records))
     # The household goes last: what lies in a void household can no longer be changed.
     records.sort(key=lambda record: record.kind == "household")
     changes = [

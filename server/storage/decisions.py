@@ -23,9 +23,7 @@ def review_to_decide(conn: Connection, county: str, household_id: str) -> Row[An
     return conn.execute(query).first()
 
 
-def decide(
-    conn: Connection, county: str, household_id: str, values: Mapping[str, Any]
-) -> None:
+def decide(conn: Connection, county: str, household_id: str, values: Mapping[str, Any]) -> None:
     """Write a decision into a review."""
     conn.execute(
         update(review)
@@ -92,7 +90,45 @@ def approve_many(
 def forget_labourers(conn: Connection, county: str, household_id: str) -> None:
     """Take the labourers of a household off every list for good."""
     conn.execute(
-        delete(labourer).where(
-            labourer.c.county == county, labourer.c.household_id == household_id
+        delete(labourer).where(labourer.c.county == county, labourer.c.household_id == household_id)
+    )
+
+
+def open_conflicts_of_field(
+    conn: Connection, county: str, kind: str, record_id: str, field: str
+) -> list[str]:
+    """Return the ids of the open conflicts of one field, locked: there is one for each branch."""
+    query = (
+        select(conflict.c.id)
+        .where(
+            conflict.c.county == county,
+            conflict.c.kind == kind,
+            conflict.c.record_id == record_id,
+            conflict.c.field == field,
+            conflict.c.state == "open",
         )
+        .order_by(conflict.c.id)
+        .with_for_update()
+    )
+    return list(conn.execute(query).scalars())
+
+
+def close_conflicts(
+    conn: Connection, county: str, ids: Sequence[str], *, value: Any, by: str, now_ms: int
+) -> None:
+    """Mark conflicts as decided; both values stay in the row."""
+    conn.execute(
+        update(conflict)
+        .where(conflict.c.county == county, conflict.c.id.in_(ids))
+        .values(state="decided", decided_value=value, decided_by=by, decided_at_ms=now_ms)
+    )
+
+
+def number_conflicts(conn: Connection, county: str, numbered: Mapping[str, int]) -> None:
+    """Give conflicts their new place in the feed, {id: seq}."""
+    conn.execute(
+        update(conflict)
+        .where(conflict.c.county == county, conflict.c.id == bindparam("b_id"))
+        .values(seq=bindparam("b_seq")),
+        [{"b_id": one, "b_seq": seq} for one, seq in numbered.items()],
     )

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from server.storage.changes import count_held
 from server.storage.tables import (
     audit,
     change,
@@ -316,7 +317,7 @@ def waiting_counts(conn: Connection, county: str, scope: str) -> dict[str, int]:
     return {
         "review": conn.execute(waiting).scalar_one(),
         "conflicts": conn.execute(open_ones).scalar_one(),
-        "held": held_count(conn, county, scope),
+        "held": count_held(conn, county),
     }
 
 
@@ -424,41 +425,6 @@ def device_labels(conn: Connection, county: str, incarnations: Iterable[str]) ->
         .where(incarnation.c.county == county, incarnation.c.id.in_(wanted))
     )  # fmt: skip
     return {row.id: row.label for row in conn.execute(query)}
-
-
-def _is_held(county: str, scope: str) -> ColumnElement[bool]:
-    # A change whose village nobody knows belongs to the whole county and nobody below it.
-    inside = change.c.village_code.startswith(scope, autoescape=True)
-    if len(scope) <= 6:
-        inside = or_(inside, change.c.village_code.is_(None), change.c.reason == "out_of_scope")
-    return and_(
-        change.c.county == county,
-        change.c.outcome == "held",
-        change.c.resolution.is_(None),
-        inside,
-    )
-
-
-def held_count(conn: Connection, county: str, scope: str) -> int:
-    """Return how many held changes nobody has dealt with."""
-    return conn.execute(select(func.count()).where(_is_held(county, scope))).scalar_one()
-
-
-def held_changes(
-    conn: Connection, county: str, scope: str, *, limit: int, offset: int = 0
-) -> list[Row[Any]]:
-    """Return held changes with the names of author and device, oldest first."""
-    query = (
-        select(change, user_account.c.name.label("author"), device.c.label.label("device"))
-        .outerjoin(user_account, user_account.c.id == change.c.author_id)
-        .outerjoin(device, and_(device.c.county == change.c.county,
-                                device.c.id == change.c.device_id))
-        .where(_is_held(county, scope))
-        .order_by(change.c.received_at_ms, change.c.incarnation, change.c.n)
-        .limit(limit)
-        .offset(offset)
-    )  # fmt: skip
-    return list(conn.execute(query))
 
 
 # The county's day --------------------------------------------------------------------------------

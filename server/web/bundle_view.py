@@ -227,8 +227,7 @@ def _card(
     loose = tuple(
         hit
         for hit in beside.hits
-        if hit["record_id"] in ids
-        and (hit["kind"], hit["record_id"], hit["field"]) not in shown
+        if hit["record_id"] in ids and (hit["kind"], hit["record_id"], hit["field"]) not in shown
     )
     return CardView(
         record_id=record["id"],
@@ -299,9 +298,7 @@ def _field(
     key = (kind.name, record["id"], name)
 
     def words(value: Any) -> str:
-        return shown_value(
-            declared, value, lang=beside.lang, places=beside.places, people=people
-        )
+        return shown_value(declared, value, lang=beside.lang, places=beside.places, people=people)
 
     value = words(record.get(name))
     comments = [

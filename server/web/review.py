@@ -29,6 +29,7 @@ from server.web.pages import (
     ROWS_PER_PAGE,
     in_section,
     language,
+    link_with,
     office_user,
     page,
     page_number,
@@ -104,6 +105,8 @@ def listing() -> Any:
         number=number,
         pages=max(1, -(-total // ROWS_PER_PAGE)),
         list_args=_list_args(),
+        hit_message=lambda hit: _hit_words(hit, language())["message"],
+        page_url=lambda wanted_page: link_with(page=wanted_page),
     )
 
 
@@ -180,7 +183,9 @@ def _seen(row: Any, records: Any, changes: Any, audits: Any) -> Seen:
 def _hit_words(hit: Mapping[str, Any], lang: str) -> dict[str, Any]:
     """Return a stored rule hit with its message in the reader's language."""
     args = dict(hit.get("args") or {})
-    field = record_kind(hit["kind"]).fields.get(hit["field"]) if is_record_kind(hit["kind"]) else None
+    field = (
+        record_kind(hit["kind"]).fields.get(hit["field"]) if is_record_kind(hit["kind"]) else None
+    )
     if "field" in args and field is not None:
         args["field"] = field.info.label(lang)
     try:
@@ -203,7 +208,7 @@ def approve(household_id: str) -> Any:
             new_id=here.new_id,
         )  # fmt: skip
     flash(words("review.done_approved", name=head), "success")
-    return _go_on(household_id)
+    return _go_on()
 
 
 @blueprint.post("/review/<household_id>/return")
@@ -230,7 +235,7 @@ def give_back(household_id: str) -> Any:
             new_id=here.new_id,
         )  # fmt: skip
     flash(words("review.done_returned", name=head, count=len(comments)), "success")
-    return _go_on(household_id)
+    return _go_on()
 
 
 @blueprint.post("/review/<household_id>/void")
@@ -249,7 +254,7 @@ def void(household_id: str) -> Any:
             new_id=here.new_id,
         )  # fmt: skip
     flash(words("review.done_void", name=head), "success")
-    return _go_on(household_id)
+    return _go_on()
 
 
 def _bundle_seq() -> int:
@@ -267,14 +272,10 @@ def _head(conn: Connection, county: str, scope: str, household_id: str) -> str:
     return rows[0].head or household_id
 
 
-def _go_on(household_id: str) -> Any:
+def _go_on() -> Any:
     """Go to the next household of the list, or back to it when there is none."""
-    user, county = office_user()
-    with reading(server().engine) as conn:
-        wanted = _wanted(county, user.scope, request.args)
-        before, after = queries.neighbours(conn, wanted, household_id)
-    follow = after or before
-    if follow and "state" in request.args or follow and request.args.get("lane"):
+    follow = request.form.get("next", "")
+    if follow:
         return see_other("review.bundle", household_id=follow, **_list_args())
     return redirect(url_for("review.listing", **_list_args()), 303)
 

@@ -21,7 +21,7 @@ document.addEventListener("keydown", (event) => {
   if (link) {
     event.preventDefault();
     if (link.dataset.focus) {
-      const wanted = document.querySelector(link.dataset.focus);
+      const wanted = link.dataset.focus.split("|").map((s) => document.querySelector(s)).find(Boolean);
       wanted?.closest("details")?.setAttribute("open", "");
       wanted?.focus();
     } else link.click();
@@ -33,11 +33,6 @@ document.addEventListener("change", (event) => {
   const all = event.target.closest("[data-check-all]");
   if (all) {
     document.querySelectorAll(all.dataset.checkAll).forEach((box) => { box.checked = all.checked; });
-  }
-  const phrase = event.target.closest("[data-phrase]");
-  if (phrase && phrase.value) {
-    const box = document.getElementById(phrase.dataset.phrase);
-    if (box && !box.value) box.value = phrase.value;
   }
   if (event.target.closest("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
