@@ -24,7 +24,7 @@ import python_calamine
 
 from shared_schemas import resident_id
 from shared_schemas.codes import code_list
-from shared_schemas.codes.divisions import divisions_within
+from shared_schemas.codes.divisions import division, divisions_within
 from shared_schemas.errors import ChushanError
 from shared_schemas.fields import Declared, Merge
 from shared_schemas.records import record_kind, record_kinds
@@ -95,7 +95,7 @@ class _Calamine(_Sheet):
     def __init__(self, sheet: python_calamine.CalamineSheet) -> None:
         self._sheet = sheet
         self.name = sheet.name
-        self.height = sheet.total_height
+        self.height = sheet.end[0] + 1 if sheet.end else 0
 
     def rows(self) -> Iterator[tuple[int, Mapping[int, Cell]]]:
         left = (self._sheet.start or (0, 0))[1]
@@ -553,18 +553,15 @@ _READERS = {
 
 @cache
 def _places_of_china() -> Mapping[int, Sequence[tuple[str, str]]]:
-    return {
-        level: [(place.name, place.code12) for place in divisions_within("", level)]
-        if level > 1
-        else [(p.name, p.code12) for p in _provinces()]
-        for level in (1, 2, 3)
+    codes = [f"{province}0000" for province in range(11, 83)]
+    provinces = [place for code in codes if (place := division(code)) is not None]
+    below = {
+        level: [d for p in provinces for d in divisions_within(p.code12, level)] for level in (2, 3)
     }
-
-
-def _provinces() -> Iterable[Any]:
-    from shared_schemas.codes.divisions import division  # beside its only use
-
-    return [p for code in range(11, 83) if (p := division(f"{code}0000")) is not None]
+    return {
+        level: [(place.name, place.code12) for place in places]
+        for level, places in ({1: provinces} | below).items()
+    }
 
 
 _PLACE_ENDING = re.compile(
