@@ -33,7 +33,7 @@ from server.storage.accounts import (
     user_by_id,
 )
 from server.storage.devices import Device, device_by_token_hash
-from server.storage.engine import reading, writing
+from server.storage.engine import counting, reading
 from shared_schemas.errors import ChushanError
 from shared_schemas.ids import household_id
 
@@ -257,7 +257,7 @@ def limit_calls(bucket: str, *, most: int | None = None, window_s: int = 60) -> 
     here = server()
     now_s = here.now_ms() // 1000
     window, spent_s = divmod(now_s, window_s)
-    with writing(here.engine) as conn:
+    with counting(here.engine) as conn:
         count = count_call(conn, bucket, window)
         if count == 1:
             forget_calls_before(conn, window - 1, bucket=bucket)

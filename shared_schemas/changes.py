@@ -60,7 +60,9 @@ def content_hash(change: Change) -> str:
         change.record_id,
         change.base,
         change.at_ms,
-        dict(sorted(change.values.items())),
+        dict(change.values),
     ]
-    packed = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.blake2b(packed.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(_packed(content).encode(), digest_size=8).hexdigest()
+
+
+_packed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode

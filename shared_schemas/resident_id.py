@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from operator import mul
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
@@ -12,7 +13,7 @@ _SHAPE = re.compile(r"^\d{17}[\dX]$", re.ASCII)
 
 def check_character(first17: str) -> str:
     """Return the check character (ISO 7064 MOD 11-2) of the first 17 digits."""
-    return _CHECKS[sum(int(d) * w for d, w in zip(first17, _WEIGHTS, strict=True)) % 11]
+    return _CHECKS[sum(map(mul, map(int, first17), _WEIGHTS)) % 11]
 
 
 def slip(value: str) -> str | None:

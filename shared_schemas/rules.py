@@ -70,7 +70,8 @@ class Surroundings:
     not matter. `village_known` tells whether a village is in the division list. `id_elsewhere`
     returns a short place name when an ID number stands in another household. `phone_households`
     counts the other households that have a phone number. `on_server` makes V03 and V20 a matter
-    for the reviewer instead of a warning.
+    for the reviewer instead of a warning. `values_judged` tells that every value has passed its field's
+    own check already, so that FORMAT need not ask again.
     """
 
     today: str
@@ -79,6 +80,7 @@ class Surroundings:
     id_elsewhere: Callable[[str, str], str | None] = lambda _id, _household: None
     phone_households: Callable[[str, str], int] = lambda _phone, _household: 0
     on_server: bool = False
+    values_judged: bool = False
     open_conflicts: int = 0
 
 
@@ -134,8 +136,10 @@ def _of_age(bundle: Bundle, member: Record, today: str) -> int | None:
 
 
 @rule("FORMAT")
-def values_are_well_formed(bundle: Bundle, _: Surroundings) -> Iterator[Hit]:
+def values_are_well_formed(bundle: Bundle, around: Surroundings) -> Iterator[Hit]:
     """Every value passes its field's own check (V01 and V11 among them)."""
+    if around.values_judged:
+        return
     for kind, record in bundle.records():
         for name, fault in records.faults(kind, record).items():
             yield Hit(fault.rule, E, kind, record.get("id", ""), name, fault.key, fault.args)

@@ -41,9 +41,7 @@ def health() -> dict[str, Any]:
 
 @blueprint.route("/metrics")
 @audience("loopback")
-@blueprint.doc(
-    responses={"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-)
+@blueprint.doc(responses={"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}})
 def metrics() -> Response:
     """Counters for Prometheus, to this machine only; of this worker process only."""
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -221,6 +221,7 @@ def _surroundings(
         id_elsewhere=id_elsewhere,
         phone_households=phone_households,
         on_server=True,
+        values_judged=True,  # apply_changes holds a change with a bad value
     )
 
 

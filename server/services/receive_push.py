@@ -96,8 +96,10 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
     phone's: a copied or restored phone, which takes a new incarnation and sends again.
     """
     county = device.county
-    begin_incarnation(conn, county, push.incarnation, device.id, now_ms)
     known = incarnation_of(conn, county, push.incarnation, lock=True)
+    if known is None:
+        begin_incarnation(conn, county, push.incarnation, device.id, now_ms)
+        known = incarnation_of(conn, county, push.incarnation, lock=True)
     if known is None or known.device_id != device.id:
         raise ChushanError("forked")
     acked = known.acked_n

@@ -67,5 +67,7 @@ def known_villages(conn: Connection, codes: Collection[str]) -> set[str]:
 
 def place_names(conn: Connection, codes: Collection[str]) -> dict[str, str]:
     """Return the names of places by their twelve digits."""
+    if not codes:
+        return {}
     query = select(division.c.code, division.c.name).where(division.c.code.in_(list(codes)))
     return {row.code: row.name for row in conn.execute(query)}

@@ -35,9 +35,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("may_be_lost", False):
+        connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
     # A deferred BEGIN fails "database is locked" when a read turns into a write under load, so a
     # transaction that will write says so from its first statement.
-    writes = connection.get_execution_options().get("writes", False)
+    writes = options.get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -46,6 +49,23 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that may write; it commits at the end and rolls back on an error."""
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def counting(engine: Engine) -> Iterator[Connection]:
+    """Open a writing transaction that does not wait for the disk: a power cut may forget it.
+
+    For counts of calls only. The next ordinary commit makes it durable too.
+    """
+    with engine.connect().execution_options(writes=True, may_be_lost=True) as connection:
+        try:
+            with connection.begin():
+                if engine.dialect.name == "postgresql":
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
+        finally:
+            if engine.dialect.name == "sqlite":
+                connection.connection.cursor().execute("PRAGMA synchronous=FULL")
 
 
 Result = TypeVar("Result")

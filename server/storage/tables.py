@@ -34,6 +34,9 @@ NAMES = {
 }
 
 
+to_json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 class JsonText(TypeDecorator[Any]):
     """A JSON value kept as compact text, NULL for None."""
 
@@ -41,11 +44,7 @@ class JsonText(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, _dialect: Any) -> str | None:
-        return (
-            None
-            if value is None
-            else json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        )
+        return None if value is None else to_json_text(value)
 
     def process_result_value(self, value: Any, _dialect: Any) -> Any:
         return None if value is None else json.loads(value)

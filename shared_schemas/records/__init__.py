@@ -102,11 +102,13 @@ def asked_fields(kind: str, facts: Facts) -> list[str]:
 
 def missing_fields(kind: str, facts: Facts) -> list[str]:
     """Return the required fields that are asked and have no answer yet."""
-    declared = record_kind(kind).fields
+    # The cheap question first: the server asks this of every record that arrives.
     return [
         name
-        for name in asked_fields(kind, facts)
-        if (needed := declared[name].info.required) is not None
-        and needed(facts)
+        for name, f in record_kind(kind).fields.items()
+        if f.info.required is not None
         and facts.values.get(name) in (None, "", [])
+        and f.info.group
+        and (f.info.asked is None or f.info.asked(facts))
+        and f.info.required(facts)
     ]
