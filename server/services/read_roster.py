@@ -579,7 +579,7 @@ def place_in_china(words: str) -> str | None:
             (len(spelt), spelt, code)
             for name, code in within
             for spelt in {name, _PLACE_ENDING.sub("", name)}
-            if len(spelt) >= 2 and rest.startswith(spelt)
+            if len(spelt) >= 2 and rest.startswith(spelt) and _goes_on(rest, spelt, name)
         ]
         if not hits:
             continue
@@ -591,6 +591,12 @@ def place_in_china(words: str) -> str | None:
         rest = re.sub(r"^(省|市|自治区|自治州|州|地区|县|区)", "", rest[len(spelt) :])
         prefix = code[: {1: 2, 2: 4, 3: 6}[level]]
     return prefix.ljust(12, "0") if prefix else None
+
+
+def _goes_on(words: str, spelt: str, name: str) -> bool:
+    """Tell whether what follows a name cut short fits it: 朝阳区 is not 朝阳市."""
+    following = words[len(spelt) : len(spelt) + 1]
+    return spelt == name or following not in tuple("省市州县区盟旗") or following == name[-1]
 
 
 _EXCEL_EPOCH = dt.date(1899, 12, 30)
