@@ -527,8 +527,15 @@ def _read_phone(_declared: Declared, typed: str) -> Any:
 
 
 def _read_skills(_declared: Declared, typed: str) -> Any:
-    parts = [part for part in re.split(r"[、,;|/\s]+", typed) if part]
+    parts = _listed_trades().findall(typed)
     return [{"occupation": _code("occupation", part)} for part in dict.fromkeys(parts)]
+
+
+@cache
+def _listed_trades() -> re.Pattern[str]:
+    """Return what finds the trades of a cell. Some are called with the sign that separates them."""
+    own = [code.zh for code in code_list("occupation").codes if re.search(r"[、,;|/\s]", code.zh)]
+    return re.compile("|".join([*map(re.escape, own), r"[^、,;|/\s]+"]))
 
 
 def _read_division(_declared: Declared, typed: str) -> Any:
