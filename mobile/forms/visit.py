@@ -122,7 +122,6 @@ class Visit:
             place = drafts.place_of(connection, self.household_id)
             self.epoch = str(get(connection, "epoch", "") or "")
             self.scope = str(get(connection, "scope", "") or "")
-            self._office_phone = get(connection, "office_phone")
             self._locked = not kept and outbox.is_waiting(connection, self.household_id)
         self._position = Position(place.record_id, place.group, place.field) if place else None
         self._comments = records.comments(self.store, self.household_id)
@@ -551,8 +550,6 @@ class Visit:
             values = {"head_member_id": heads[0] if len(heads) == 1 else None}
             if self.cadre:
                 values["responsible_cadre"] = self.cadre
-            if self._office_phone:
-                values["office_phone"] = self._office_phone
             return values
         if form.kind == "intention":
             return {"confirmed_on": visited_on}

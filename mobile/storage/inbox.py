@@ -39,8 +39,6 @@ def apply_lines(connection: sqlite3.Connection, lines: Sequence[Mapping[str, Any
                 _store_conflicts(connection, rows, generation)
     if lines:
         put(connection, "cursor", lines[-1]["cursor"])
-        if not lines[-1]["more"]:
-            _finish_full_pull(connection, generation)
     return count
 
 
@@ -134,10 +132,12 @@ def begin_full_pull(connection: sqlite3.Connection) -> None:
     put(connection, "full_pull", True)
 
 
-def _finish_full_pull(connection: sqlite3.Connection, generation: int) -> None:
+def finish_pull(connection: sqlite3.Connection) -> None:
+    """Let go of rows that did not come again in a pull from the start, now that all has come."""
     if not get(connection, "full_pull", False):
         return
     put(connection, "full_pull", False)
+    generation = get(connection, "generation", 0)
     for (kind,) in connection.execute(
         "SELECT DISTINCT name FROM sqlite_schema WHERE type = 'table'"
     ).fetchall():
@@ -157,8 +157,12 @@ def _finish_full_pull(connection: sqlite3.Connection, generation: int) -> None:
 
 def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool:
     """Keep what the server said of itself and of this phone; True when its epoch is another one."""
-    epoch = get(connection, "epoch")
+    epoch, county = get(connection, "epoch"), get(connection, "county")
     changed = epoch is not None and epoch != hello["epoch"]
+    if county is not None and county != hello["county"]:
+        # Enrolled in another county: what the first one has stored is none of the second's.
+        connection.execute("DELETE FROM outbox WHERE state = 'acked'")
+        changed = True
     for name in ("epoch", "county", "scope", "cadre", "office_phone"):
         put(connection, name, hello.get(name))
     divisions = [(d["code"], d["name"], d["level"]) for d in hello["divisions"]]

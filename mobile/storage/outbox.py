@@ -112,10 +112,15 @@ def count_unanswered(connection: sqlite3.Connection) -> int:
     return int(count)
 
 
-def count_uncovered(connection: sqlite3.Connection) -> int:
-    """Count the changes that the server stored but has not shown back yet; held ones are not shown."""
+def count_unconfirmed(connection: sqlite3.Connection, since_ms: int) -> int:
+    """Count the changes answered since then that the county stored and has not shown back.
+
+    Held ones are not shown. A record that moved out of the phone's scope is not shown either.
+    """
     count = connection.execute(
-        "SELECT count(*) FROM outbox WHERE state = 'acked' AND covered = 0 AND seq > 0"
+        "SELECT count(*) FROM outbox"
+        " WHERE state = 'acked' AND covered = 0 AND seq > 0 AND answered_at_ms >= ?",
+        (since_ms,),
     ).fetchone()[0]
     return int(count)
 

@@ -290,15 +290,15 @@ def _listed(
     records: dict[str, dict[str, Any]] = {}
     of_household: dict[str, list[str]] = defaultdict(list)
     for row in connection.execute(
-        "SELECT id, village_code, group_no, address, phone, survey_date, head_member_id, deleted"
-        f" FROM household h WHERE {chosen}",  # noqa: S608
+        "SELECT id, village_code, group_no, address, phone, survey_date, head_member_id, deleted"  # noqa: S608
+        f" FROM household h WHERE {chosen}",
         args,
     ):
         records[row["id"]] = dict(row)
         of_household[row["id"]] = []
     for row in connection.execute(
-        "SELECT m.id, m.household_id, m.name, m.relation, m.deleted FROM member m"
-        f" JOIN household h ON h.id = m.household_id WHERE {chosen} ORDER BY m.rowid",  # noqa: S608
+        "SELECT m.id, m.household_id, m.name, m.relation, m.deleted FROM member m"  # noqa: S608
+        f" JOIN household h ON h.id = m.household_id WHERE {chosen} ORDER BY m.rowid",
         args,
     ):
         records[row["id"]] = dict(row)

@@ -1,15 +1,47 @@
-"""One attempt to sync, from hello to the final count."""
+"""One attempt to sync: hello, push, pull, compare. What was done before a cut stays done.
+
+Each stage stores what it got before it asks for more, so an attempt may end anywhere, and the next
+one goes on from there.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-if TYPE_CHECKING:
-    from mobile.storage.database import Store
-    from mobile.sync.client import SyncError
+from mobile.storage import inbox, outbox
+from mobile.storage.database import Store, get, put
+from mobile.storage.outbox import Answer, Batch
+from mobile.sync.client import (
+    AlreadyRunning,
+    Cancelled,
+    Client,
+    CutShort,
+    NoSignal,
+    NotEnrolled,
+    NotOurServer,
+    Refused,
+    SyncError,
+)
+from shared_schemas import SCHEMA_VERSION, wire
+from shared_schemas.locale import text
+from shared_schemas.protocol import PROTOCOL
+
+log = logging.getLogger(__name__)
+
+FIRST_SIZE, LEAST_SIZE, MOST_SIZE = 100, 8, 1000
+"""Changes in one request: halved after a cut, doubled after three answers in a row."""
+
+PAGE_ROWS = 2000
+FRUITLESS = 6
+"""Cuts in a row with nothing gained before an attempt gives up."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0
+RENUMBERINGS = 4
+"""How often one attempt may find that server and phone count differently."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage ("hello", "push", "pull", "compare"), how much is done, how much in all (0: unknown)."""
@@ -31,6 +63,8 @@ class SyncResult:
     """Households that the county has returned and that wait for the cadre."""
     remaining: int = 0
     """Changes still on the phone."""
+    unconfirmed: int = 0
+    """Changes that the county stored but has not shown back, though everything was pulled."""
     error: SyncError | None = None
     finished_at_ms: int = 0
 
@@ -40,8 +74,19 @@ class SyncResult:
         return self.words("zh")
 
     def words(self, lang: str = "zh") -> str:
-        """Return the result in one or two honest sentences."""
-        raise NotImplementedError
+        """Return the result in a few honest sentences: what arrived, what waits, what to do."""
+        said = [self.error.words(lang)] if self.error else []
+        if self.sent or not self.error:
+            said.append(
+                text("sync.sent" if self.sent else "sync.nothing_sent", lang, sent=self.sent)
+            )
+        for name in ("received", "held", "conflicts", "returned", "remaining"):
+            count = getattr(self, name)
+            if count:
+                said.append(text(f"sync.{name}", lang, **{name: count}))
+        if self.unconfirmed:
+            said.append(text("sync.unconfirmed", lang, count=self.unconfirmed))
+        return "。".join(said) + "。" if lang == "zh" else ". ".join(said) + "."
 
 
 def sync_once(
@@ -55,9 +100,247 @@ def sync_once(
 
     `on_progress` is called on the thread that called this.
     """
-    raise NotImplementedError
+    if not store.sync_lock.acquire(blocking=False):
+        return replace(last_result(store) or SyncResult(), error=AlreadyRunning())
+    try:
+        attempt = _Attempt(store, on_progress or _silent, cancel or threading.Event(), timeout_s)
+        error: SyncError | None = None
+        try:
+            attempt.run()
+        except SyncError as met:
+            error = met
+        except Exception:
+            # The outermost line of the sync: whatever it was, the cadre goes on working.
+            log.exception("sync_failed")
+            error = SyncError()
+        with store.writing() as connection:
+            result = replace(
+                attempt.result,
+                error=error,
+                returned=inbox.count_returned(connection),
+                remaining=outbox.count_unanswered(connection),
+                finished_at_ms=store.clock(),
+            )
+            counts = asdict(replace(result, error=None))
+            put(connection, "last_result", counts)
+        return result
+    finally:
+        store.sync_lock.release()
 
 
 def last_result(store: Store) -> SyncResult | None:
     """Return the result of the last sync, None before the first (its error is not kept)."""
-    raise NotImplementedError
+    kept = get(store.connection, "last_result")
+    return SyncResult(**kept) if kept else None
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Report progress to nobody."""
+
+
+class _Attempt:
+    def __init__(
+        self, store: Store, report: Progress, cancel: threading.Event, timeout_s: float
+    ) -> None:
+        self.store = store
+        self.report = report
+        self.cancel = cancel
+        self.timeout_s = timeout_s
+        self.result = SyncResult()
+        self.renumberings = 0
+        self.began_at_ms = store.clock()
+
+    def run(self) -> None:
+        server = get(self.store.connection, "server")
+        token = get(self.store.connection, "token")
+        if not server or not token:
+            raise NotEnrolled
+        client = Client(server, token, self.timeout_s)
+        try:
+            self.hello(client)
+            self.push(client)
+            while not self.pull(client):
+                self.hello(client)
+                self.push(client)
+            self.compare()
+        finally:
+            client.close()
+
+    def hello(self, client: Client) -> None:
+        self.report("hello", 0, 1)
+        connection = self.store.connection
+        incarnation = get(connection, "incarnation")
+        answer = self.insist(lambda: client.hello(incarnation))
+        epoch = get(connection, "epoch")
+        others: dict[str, int] = {}
+        if epoch is not None and epoch != answer["epoch"]:
+            # Restored from a backup: it may have forgotten changes of earlier lives as well.
+            for earlier in outbox.old_incarnations(connection):
+                others[earlier] = self.insist(lambda e=earlier: client.hello(e))["acked"]
+        with self.store.writing() as connection:
+            inbox.keep_hello(connection, answer)
+            if answer["acked"] >= get(connection, "next_n", 1):
+                # The server knows more of this phone than the phone does: it is a copy.
+                outbox.new_incarnation(connection)
+            else:
+                outbox.offer_again(connection, incarnation, answer["acked"])
+            for earlier, acked in others.items():
+                outbox.offer_again(connection, earlier, acked)
+        self.report("hello", 1, 1)
+
+    def push(self, client: Client) -> None:
+        size, successes, cuts = FIRST_SIZE, 0, 0
+        total = outbox.count_unanswered(self.store.connection)
+        done = 0
+        self.report("push", 0, total)
+        while True:
+            self.stop_if_cancelled()
+            with self.store.writing() as connection:
+                batch = outbox.next_batch(connection, size)
+            if batch is None:
+                return
+            try:
+                answer = client.push(self.packed(batch))
+            except Refused as refusal:
+                if refusal.code == "too_large" and size > 1:
+                    size //= 2
+                elif refusal.code == "malformed" and cuts < FRUITLESS:
+                    cuts += 1  # damaged on the way
+                else:
+                    self.renumber(batch, refusal)
+                continue
+            except (CutShort, NoSignal) as error:
+                cuts += 1
+                size, successes = max(LEAST_SIZE, size // 2), 0
+                self.pause(cuts, error)
+                continue
+            self.keep_answer(batch, answer)
+            cuts, successes = 0, successes + 1
+            if successes % 3 == 0:
+                size = min(MOST_SIZE, size * 2)
+            done += len(batch.changes)
+            self.report("push", done, max(total, done))
+
+    def packed(self, batch: Batch) -> bytes:
+        """Return the request. Its changes are what they were at the first sending, to the byte.
+
+        The server knows a change that it has by its hash and answers it again. The time of sending
+        is not part of that and is stamped anew: the server reads the clock's error from it, and a
+        batch that waited an hour for signal would look like a clock that is an hour slow.
+        """
+        return wire.pack(
+            {
+                "protocol": PROTOCOL,
+                "schema": SCHEMA_VERSION,
+                "incarnation": batch.incarnation,
+                "epoch": batch.epoch,
+                "sent_at_ms": self.store.clock(),
+                "changes": wire.group_changes(batch.changes),
+            }
+        )
+
+    def keep_answer(self, batch: Batch, answer: dict[str, Any]) -> None:
+        try:
+            answers = [
+                Answer(row["n"], row["outcome"], row["seq"], row.get("reason"))
+                for row in answer["outcomes"]
+            ]
+        except (KeyError, TypeError) as error:
+            raise NotOurServer from error
+        asked = {change.n for change in batch.changes}
+        answers = [one for one in answers if one.n in asked]
+        if len(answers) < len(asked):
+            raise NotOurServer
+        with self.store.writing() as connection:
+            outbox.keep_answers(connection, batch, answers, self.store.clock())
+        outcomes = [one.outcome for one in answers]
+        self.result = replace(
+            self.result,
+            sent=self.result.sent + len(outcomes),
+            applied=self.result.applied + outcomes.count("applied"),
+            merged=self.result.merged + outcomes.count("merged"),
+            held=self.result.held + outcomes.count("held"),
+            conflicts=self.result.conflicts + outcomes.count("conflict"),
+        )
+
+    def renumber(self, batch: Batch, refusal: Refused) -> None:
+        """Agree with the server on the count again; raises the refusal when it is about something else."""
+        self.renumberings += 1
+        if refusal.code not in ("sequence_gap", "forked") or self.renumberings > RENUMBERINGS:
+            raise refusal
+        with self.store.writing() as connection:
+            if refusal.code == "forked":
+                outbox.new_incarnation(connection)
+            else:
+                outbox.offer_again(connection, batch.incarnation, int(refusal.extra["acked"]))
+
+    def pull(self, client: Client) -> bool:
+        """Fetch what is new; False when the server wants to begin anew with this phone."""
+        cuts = 0
+        self.report("pull", 0, 0)
+        while True:
+            self.stop_if_cancelled()
+            cursor = get(self.store.connection, "cursor")
+            more: bool | None = None
+            try:
+                for lines in client.pull(cursor, PAGE_ROWS):
+                    more = self.keep_lines(lines)
+                    cuts = 0
+                    self.stop_if_cancelled()
+            except Refused as refusal:
+                self.renumberings += 1
+                if refusal.code != "epoch_changed" or self.renumberings > RENUMBERINGS:
+                    raise
+                with self.store.writing() as connection:
+                    inbox.begin_full_pull(connection)
+                return False
+            except (CutShort, NoSignal) as error:
+                cuts += 1
+                self.pause(cuts, error)
+                continue
+            if more is None:
+                raise NotOurServer
+            if not more:
+                with self.store.writing() as connection:
+                    inbox.finish_pull(connection)
+                return True
+
+    def keep_lines(self, lines: list[dict[str, Any]]) -> bool:
+        try:
+            with self.store.writing() as connection:
+                count = inbox.apply_lines(connection, lines)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotOurServer from error
+        self.result = replace(self.result, received=self.result.received + count)
+        self.report("pull", self.result.received, 0)
+        return bool(lines[-1]["more"])
+
+    def compare(self) -> None:
+        """Count what the county stored and has not shown back, now that all of it was pulled."""
+        self.report("compare", 0, 1)
+        with self.store.writing() as connection:
+            unconfirmed = outbox.count_unconfirmed(connection, self.began_at_ms)
+            outbox.prune(connection, self.store.clock())
+        self.result = replace(self.result, unconfirmed=unconfirmed)
+        self.report("compare", 1, 1)
+
+    def insist(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Ask until there is an answer; a link that breaks is tried again, one that is not there is not."""
+        cuts = 0
+        while True:
+            self.stop_if_cancelled()
+            try:
+                return ask()
+            except CutShort as error:
+                cuts += 1
+                self.pause(cuts, error)
+
+    def pause(self, cuts: int, error: SyncError) -> None:
+        """Wait before the next try, longer each time; after too many in a row raise the error."""
+        if cuts >= FRUITLESS:
+            raise error
+        self.cancel.wait(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**cuts))
+
+    def stop_if_cancelled(self) -> None:
+        if self.cancel.is_set():
+            raise Cancelled
