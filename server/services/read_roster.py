@@ -154,16 +154,15 @@ def _refuse_bomb(data: bytes) -> None:
 def _workbook(data: bytes, form: str) -> Roster:
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
+        # One after the other: a sheet is read whole into memory.
+        sheets = (book.get_sheet_by_name(name) for name in book.sheet_names)
+        filled = next((sheet for sheet in sheets if sheet.end is not None), None)
     except python_calamine.CalamineError as error:
         message = "文件打不开:可能有密码保护或已损坏。请去掉密码,另存为 .xlsx 再上传"
         raise ChushanError("malformed", message) from error
-    except Exception as error:  # the reader's own panics on broken files have no common class
-        raise ChushanError("malformed", "文件已损坏,请重新导出") from error
-    filled = [sheet for sheet in sheets if sheet.total_height > 0]
-    if not filled:
+    if filled is None:
         raise ChushanError("malformed", "表格里没有内容")
-    return _with_headings(form, _Calamine(filled[0]))
+    return _with_headings(form, _Calamine(filled))
 
 
 def _text_file(data: bytes) -> Roster:

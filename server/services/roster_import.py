@@ -104,24 +104,24 @@ def import_roster(
     progress: Progress | None = None,
 ) -> Imported:
     """Begin and run an import; see `begin_import` and `run_import`."""
-    import_id = begin_import(engine, file, now_ms=clock(), new_id=new_id)
-    return run_import(engine, file, import_id, clock=clock, progress=progress)
+    roster = open_roster(file.data)
+    import_id = begin_import(engine, file, roster, now_ms=clock(), new_id=new_id)
+    return run_import(engine, file, import_id, roster, clock=clock, progress=progress)
 
 
 def begin_import(
-    engine: Engine, file: RosterFile, *, now_ms: int, new_id: Callable[[], str]
+    engine: Engine, file: RosterFile, roster: Roster, *, now_ms: int, new_id: Callable[[], str]
 ) -> str:
-    """Check that a file can be imported, note the run and return its id.
+    """Check that an opened file can be imported, note the run and return its id.
 
     ChushanError: forbidden outside the user's scope, invalid_values when a needed column is
-    missing, and those of `open_roster`.
+    missing.
     """
     if (
         not in_scope(f"{file.county}000000", file.scope)
         and scope_prefix(file.scope)[:6] != file.county
     ):
         raise ChushanError("forbidden", f"您不负责 {file.county}")
-    roster = open_roster(file.data)
     mapping = _mapping(file, roster)
     missing = missing_columns(mapping, scope=scope_prefix(file.scope))
     if missing:
@@ -160,6 +160,7 @@ def run_import(
     engine: Engine,
     file: RosterFile,
     import_id: str,
+    roster: Roster,
     *,
     clock: Callable[[], int],
     progress: Progress | None = None,
@@ -167,7 +168,7 @@ def run_import(
     """Import the rows, about 500 in a transaction; the run's row in the database is its progress."""
     run = _Run(file, import_id, clock)
     try:
-        _run(engine, run, progress)
+        _run(engine, run, roster, progress)
     except BaseException:
         # Whatever stopped it, even Ctrl-C: the page must not show a run that nobody runs.
         with writing(engine) as conn:
@@ -187,9 +188,8 @@ class _Run:
     homes: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
-def _run(engine: Engine, run: _Run, progress: Progress | None) -> None:
+def _run(engine: Engine, run: _Run, roster: Roster, progress: Progress | None) -> None:
     file = run.file
-    roster = open_roster(file.data)
     mapping = _mapping(file, roster)
     with reading(engine) as conn:
         places = Places(places_within(conn, scope_prefix(file.scope)[:6] or file.county),
