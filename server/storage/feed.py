@@ -57,7 +57,8 @@ def commit_times(conn: Connection, county: str, seqs: Collection[int]) -> dict[i
     """Return when each of these numbers was committed, UTC epoch milliseconds."""
     if not seqs:
         return {}
-    asked = values(column("seq", BigInteger), name="asked").data([(seq,) for seq in seqs])
+    # A named column list is for common table expressions only in SQLite.
+    asked = values(column("seq", BigInteger)).data([(seq,) for seq in seqs]).cte("asked")
     when = (
         select(feed_commit.c.at_ms)
         .where(feed_commit.c.county == county, feed_commit.c.seq >= asked.c.seq)
