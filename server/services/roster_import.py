@@ -105,23 +105,27 @@ def import_roster(
 ) -> Imported:
     """Begin and run an import; see `begin_import` and `run_import`."""
     roster = open_roster(file.data)
-    import_id = begin_import(engine, file, roster, now_ms=clock(), new_id=new_id)
-    return run_import(engine, file, import_id, roster, clock=clock, progress=progress)
+    import_id = begin_import(engine, file, now_ms=clock(), new_id=new_id, roster=roster)
+    return run_import(engine, file, import_id, clock=clock, progress=progress, roster=roster)
 
 
 def begin_import(
-    engine: Engine, file: RosterFile, roster: Roster, *, now_ms: int, new_id: Callable[[], str]
+    engine: Engine,
+    file: RosterFile,
+    *,
+    now_ms: int,
+    new_id: Callable[[], str],
+    roster: Roster | None = None,
 ) -> str:
-    """Check that an opened file can be imported, note the run and return its id.
+    """Check that a file can be imported, note the run and return its id.
 
-    ChushanError: forbidden outside the user's scope, invalid_values when a needed column is
-    missing.
+    `roster` is the file when it is open already. ChushanError: forbidden outside the user's scope,
+    invalid_values when a needed column is missing, and those of `open_roster`.
     """
-    if (
-        not in_scope(f"{file.county}000000", file.scope)
-        and scope_prefix(file.scope)[:6] != file.county
-    ):
+    whole_county = in_scope(f"{file.county}000000", file.scope)
+    if not whole_county and not scope_prefix(file.scope).startswith(file.county):
         raise ChushanError("forbidden", f"您不负责 {file.county}")
+    roster = roster or open_roster(file.data)
     mapping = _mapping(file, roster)
     missing = missing_columns(mapping, scope=scope_prefix(file.scope))
     if missing:
@@ -160,15 +164,15 @@ def run_import(
     engine: Engine,
     file: RosterFile,
     import_id: str,
-    roster: Roster,
     *,
     clock: Callable[[], int],
     progress: Progress | None = None,
+    roster: Roster | None = None,
 ) -> Imported:
     """Import the rows, about 500 in a transaction; the run's row in the database is its progress."""
     run = _Run(file, import_id, clock)
     try:
-        _run(engine, run, roster, progress)
+        _run(engine, run, roster or open_roster(file.data), progress)
     except BaseException:
         # Whatever stopped it, even Ctrl-C: the page must not show a run that nobody runs.
         with writing(engine) as conn:
