@@ -36,13 +36,13 @@ from benchmarks.measure import (
     spread,
     wait_for_port,
 )
-from server.access import hash_token
 from server.demo.people import invent_households
+from server.services.divisions import store_places
+from server.services.enrol import hash_token, make_enrolment
+from server.services.upgrade import upgrade_database
 from server.storage.accounts import User, add_user
 from server.storage.devices import Device, add_device
-from server.storage.divisions import store_divisions
 from server.storage.engine import open_engine, writing
-from server.storage.migrate import upgrade
 from shared_schemas import SCHEMA_VERSION, ids, wire
 from shared_schemas.changes import Change
 from shared_schemas.codes import divisions
@@ -52,6 +52,7 @@ from shared_schemas.records import record_kind
 RECORDS = 20_000
 COUNTY = "522326"
 RUNS = 3
+CADRE = "bench00000000"
 AT_MS = 1_795_000_000_000
 
 Record = dict[str, Any]
@@ -128,16 +129,10 @@ def running_server(database_url: str) -> Iterator[Service]:
 
 def _prepare(database_url: str, token: str) -> None:
     engine = open_engine(database_url)
-    upgrade(engine)
-    places = [divisions.division(COUNTY), *divisions.demo_divisions()]
-    rows = [
-        {"code": p.code12, "name": p.name, "level": p.level, "parent": p.parent}
-        for p in places
-        if p is not None and p.code12.startswith(COUNTY)
-    ]
+    upgrade_database(engine)
     with writing(engine) as conn:
-        store_divisions(conn, rows)
-        cadre = User("bench00000000", "bench", "测试干部", "cadre", COUNTY)
+        store_places(conn, divisions.demo_divisions())
+        cadre = User(CADRE, "bench", "测试干部", "cadre", COUNTY)
         add_user(conn, cadre, password_hash=None, now_ms=AT_MS)
         phone = Device("bench0000phone", COUNTY, cadre.id, COUNTY, "bench", "active")
         add_device(conn, phone, token_hash=hash_token(token), now_ms=AT_MS)
@@ -217,6 +212,13 @@ def pull(database_url: str, households: list[Record], members: list[Record]) -> 
         return Result(seconds, service.relay.taken(), peak_memory_mb(service.process.pid))
 
 
+def _enrolment_code(database_url: str) -> str:
+    engine = open_engine(database_url)
+    with writing(engine) as conn:
+        now_ms = time.time_ns() // 1_000_000
+        code = make_enrolment(conn, user_id=CADRE, scope=COUNTY, made_by=None, now_ms=now_ms)
+    engine.dispose()
+    return code
 
 
 def plain_sqlite(members: Sequence[Record]) -> float:

@@ -20,17 +20,17 @@ from sqlalchemy import Engine
 from server.demo.people import InventedHousehold, Record, invent_households
 from server.demo.roster import write_roster
 from server.services.build_pull import build_pull
+from server.services.divisions import store_places
 from server.services.enrol import enrol_device, hash_token, make_enrolment
 from server.services.receive_push import Push, receive_push
 from server.services.review import Comment, approve, return_bundle
 from server.services.roster_import import Imported, RosterFile, import_roster
 from server.services.sign_in import hash_password
+from server.services.upgrade import upgrade_database
 from server.storage.accounts import User, add_api_key, add_organisation, add_user
 from server.storage.devices import Device
-from server.storage.divisions import store_divisions
 from server.storage.engine import reading, writing
 from server.storage.meta import epoch_of, set_meta_value
-from server.storage.migrate import upgrade
 from server.storage.records import records_of_households
 from server.storage.reviews import Review, reviews_of
 from shared_schemas import SCHEMA_VERSION, ids, wire
@@ -96,9 +96,10 @@ def prepare(
     engine: Engine, folder: Path, clock: Clock, *, say: Callable[[str], None] = lambda _: None
 ) -> None:
     """Fill an empty database; `folder` keeps the rosters and the firm's key, `say` tells progress."""
-    upgrade(engine)
+    upgrade_database(engine)
+    with writing(engine) as conn:
+        store_places(conn, divisions.demo_divisions())
     source = random.Random(SEED)  # noqa: S311 (nothing secret is drawn)
-    _add_divisions(engine)
     users = _add_people(engine, folder, clock)
     for county in COUNTIES:
         name = _name(county.code)
@@ -140,29 +141,6 @@ def firm_key(folder: Path) -> str:
 def _name(code: str) -> str:
     place = divisions.division(code)
     return place.name if place else code
-
-
-def _add_divisions(engine: Engine) -> None:
-    nation = [
-        place
-        for level in (divisions.PROVINCE, divisions.PREFECTURE, divisions.COUNTY)
-        for place in divisions.divisions_within("", level)
-    ]
-    rows = [
-        {
-            "code": place.code12,
-            "name": place.name,
-            "level": place.level,
-            "parent": place.parent or None,
-            "valid_from": place.valid_from or None,
-            "valid_to": place.valid_to or None,
-            "successor": place.successor or None,
-            "urban_rural": place.urban_rural or None,
-        }
-        for place in [*nation, *divisions.demo_divisions()]
-    ]
-    with writing(engine) as conn:
-        store_divisions(conn, rows)
 
 
 def _user_id(login: str) -> str:
