@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("KIVY_NO_CONFIG", "1")  # the app has its own settings
     os.environ.setdefault("KIVY_NO_FILELOG", "1")  # no personal data beside the database
     if not on_phone:
+        # Kivy reports each missing clipboard program with a traceback; failures still end the app.
+        os.environ.setdefault("KIVY_NO_CONSOLELOG", "1")
         from kivy.config import Config
 
         Config.set("graphics", "width", os.environ.get("CHUSHAN_WIDTH", str(DESKTOP_WIDTH)))

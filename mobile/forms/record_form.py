@@ -210,7 +210,7 @@ class RecordForm:
 
     def _hits(self) -> list[tuple[str, Hit]]:
         """Return the hits that a screen shows beside a field of this record."""
-        placed = ((self.visit.place_of(hit), hit) for hit in self.visit.problems())
+        placed = ((self.visit.place_of(hit), hit) for hit in self.visit.problems_beside(self))
         return [
             (place.field, hit)
             for place, hit in placed

@@ -183,8 +183,12 @@ class Visit:
         return "\n".join(words) or None
 
     def records(self) -> list[RecordForm]:
-        """Return every record that exists, in the order of the bundle."""
-        present = [form for form in self._forms.values() if form.is_born and not form.is_void]
+        """Return the household and every other record that exists, in the order of the bundle."""
+        present = [
+            form
+            for form in self._forms.values()
+            if (form.is_born or form is self.household) and not form.is_void
+        ]
         order = [kind.name for kind in record_kinds()]
         return sorted(present, key=lambda form: order.index(form.kind))
 
@@ -388,8 +392,14 @@ class Visit:
     def problems(self) -> list[Hit]:
         """Return every hit of the rules, errors first."""
         if self._hits is None:
-            self._hits = check_bundle(self._bundle(), self._surroundings())
+            self._hits = check_bundle(self._bundle(self._submitted()), self._surroundings())
         return self._hits
+
+    def problems_beside(self, form: RecordForm) -> list[Hit]:
+        """Return the hits that a form may show: its own too where nothing was answered in it yet."""
+        if form in self.records() or form.is_void or not form.show_missing:
+            return self.problems()
+        return check_bundle(self._bundle([*self._submitted(), form]), self._surroundings())
 
     def blocking(self) -> list[Hit]:
         """Return the hits that stand in the way of a submit: errors, and warnings without a reason."""
@@ -427,9 +437,9 @@ class Visit:
             phone_households=lambda phone, home: records.phone_households(self.store, phone, home),
         )
 
-    def _bundle(self) -> Bundle:
+    def _bundle(self, forms: list[RecordForm]) -> Bundle:
         return bundle_of(
-            [(form.kind, {**self._final(form), "id": form.record_id}) for form in self._submitted()]
+            [(form.kind, {**self._final(form), "id": form.record_id}) for form in forms]
         )
 
     def _submitted(self) -> list[RecordForm]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kivy.core.clipboard import Clipboard
 from kivy.properties import BooleanProperty, StringProperty
 from kivy.uix.filechooser import FileChooserListView  # noqa: F401 - for the kv
 
@@ -28,6 +27,9 @@ class EnrolScreen(PhoneScreen):
 
     def paste(self) -> None:
         """Take the text from the clipboard."""
+        # Looking for the system's clipboard takes a moment: not before it is wanted.
+        from kivy.core.clipboard import Clipboard
+
         self.ids.code_input.ids.text_input.text = Clipboard.paste().strip()
 
     def switch(self) -> None:

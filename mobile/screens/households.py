@@ -77,7 +77,7 @@ class HouseholdsScreen(PhoneScreen):
         return {
             "household_id": row.id,
             "head_name": row.head_name or ui("no_name_yet"),
-            "below": " · ".join(part for part in known if part),
+            "below": "·".join(part for part in known if part),
             "state_words": text(f"visit.state.{row.state}", theme.lang),
             "tone": tone,
             "icon": icon,

@@ -76,7 +76,7 @@ class ProblemsScreen(PhoneScreen):
 
     def _whose(self, hit: Hit) -> str:
         step = self.phone.step_of(hit)
-        return f"{step.record_title} · {step.title}" if step else ""
+        return f"{step.record_title}·{step.title}" if step else ""
 
     def submit(self) -> None:
         """Hand the visit in; what still stands in the way stays on this screen."""

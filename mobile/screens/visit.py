@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty, StringProperty
+from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
 
 from mobile.screens.screen import PhoneScreen
 from mobile.screens.states import STATE_LOOKS
-from mobile.storage.records import APPROVED, SYNCED, TO_VISIT
+from mobile.storage.records import APPROVED, RETURNED, SYNCED, TO_VISIT
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
+from mobile.widgets.choice import Choice, PickSheet
 from mobile.widgets.kit import Badge, Banner, Sheet, TapCard, Toast
 from shared_schemas.fields import age_on
 from shared_schemas.locale import text
@@ -23,17 +24,10 @@ class RecordCard(TapCard):
     title = StringProperty("")
     below = StringProperty("")
     icon = StringProperty("person")
-    can_remove = BooleanProperty(False)
-    on_remove = ObjectProperty(None, allownone=True)
 
     def say(self, tone: str, icon: str, words: str) -> None:
         """Add a badge."""
         self.ids.badges.add_widget(Badge(tone=tone, icon=icon, words=words))
-
-    def remove(self) -> None:
-        """Ask to take this person out."""
-        if self.on_remove:
-            self.on_remove()
 
 
 class VisitScreen(PhoneScreen):
@@ -44,32 +38,40 @@ class VisitScreen(PhoneScreen):
     is_locked = BooleanProperty(False)
     can_confirm = BooleanProperty(False)
     is_complete = BooleanProperty(False)
-    missing = NumericProperty(0)
+    has_members = BooleanProperty(False)
+    has_unseen_comments = BooleanProperty(False)
+    way_on = StringProperty("")
+    where_we_are = StringProperty("")
 
     def enter(self, **_: Any) -> None:
         """Show the visit as it stands."""
         visit = self.phone.visit
         steps = visit.steps(theme.lang)
         self.is_locked = visit.locked
-        self.missing = sum(not step.done for step in steps)
-        self.is_complete = not self.missing
+        missing = sum(not step.done for step in steps)
+        self.is_complete = not missing
+        self.has_members = bool(visit.members)
+        self.has_unseen_comments = visit.state == RETURNED and any(s.comments for s in steps)
+        self.where_we_are = ui("left_count", count=missing) if missing else ui("all_answered")
+        self.way_on = ui("submit") if self.is_complete else ui("go_on")
+        if self.has_unseen_comments:
+            self.where_we_are, self.way_on = ui("returned_see_fields"), ui("go_to_comments")
         # Known from the county's roster or from an earlier visit, and untouched so far.
         self.can_confirm = bool(visit.members) and visit.state in (TO_VISIT, SYNCED, APPROVED)
         household = visit.household
         head = next((m for m in visit.members if m.values.get("relation") == "02"), None)
         self.title = (head or household).title(theme.lang)
         self.subtitle = self.phone.village_name(visit.village_code)
-        self._show_news(visit)
+        self._show_news(visit, steps)
         self._show_records(visit, steps)
 
-    def _show_news(self, visit: Any) -> None:
+    def _show_news(self, visit: Any, steps: list[Any]) -> None:
         news = self.ids.news
         news.clear_widgets()
         tone, icon = STATE_LOOKS[visit.state]
         state = text(f"visit.state.{visit.state}", theme.lang)
-        if visit.state == "returned":
-            said = [f"“{words}”" for words in visit.comments]
-            said.append(ui("returned_see_fields"))
+        if visit.comments or any(step.comments for step in steps):
+            said = visit.comments or [ui("returned_see_fields")]
             news.add_widget(
                 Banner(tone="warm", icon="returned", title=ui("returned_by"), words="\n".join(said))
             )
@@ -89,7 +91,7 @@ class VisitScreen(PhoneScreen):
             self._shown(household, "category"),
         ]
         card = RecordCard(
-            icon="house", title=ui("the_household"), below=" · ".join(str(b) for b in below if b)
+            icon="house", title=ui("the_household"), below="·".join(str(b) for b in below if b)
         )
         self._say_progress(card, [s for s in steps if s.record_id == household.record_id])
         card.bind(on_release=lambda _: self.open_record({household.record_id}))
@@ -110,14 +112,12 @@ class VisitScreen(PhoneScreen):
         ]
         card = RecordCard(
             title=member.title(theme.lang),
-            below=" · ".join(b for b in below if b),
-            can_remove=not visit.locked,
+            below="·".join(b for b in below if b),
         )
         self._say_progress(card, [s for s in steps if s.record_id in ids])
         if intention and intention.values.get("wants_job"):
             card.say("soft", "", self._shown(intention, "wants_job"))
         card.bind(on_release=lambda _: self.open_record(ids))
-        card.on_remove = lambda: self.ask_remove(member)
         return card
 
     def _say_progress(self, card: RecordCard, steps: list[Any]) -> None:
@@ -151,9 +151,9 @@ class VisitScreen(PhoneScreen):
     def go_on(self) -> None:
         """Go to the next thing to do: what came back, what is missing, or the submit."""
         steps = self.phone.visit.steps(theme.lang)
-        waiting = next((s for s in steps if s.comments and not s.done), None) or next(
-            (s for s in steps if not s.done), None
-        )
+        waiting = next((s for s in steps if not s.done), None)
+        if self.has_unseen_comments:
+            waiting = next(s for s in steps if s.comments)
         if waiting:
             self.phone.go("questions", step=waiting)
         else:
@@ -178,13 +178,29 @@ class VisitScreen(PhoneScreen):
         member = self.phone.visit.add_member()
         self.open_record({member.record_id})
 
+    def show_problems(self) -> None:
+        """Show what is missing or doubtful."""
+        for form in self.phone.visit.records():
+            form.show_missing = True
+        self.phone.go("problems")
+
+    def choose_remove(self) -> None:
+        """Ask who was registered by mistake."""
+        members = {m.record_id: m for m in self.phone.visit.members}
+        PickSheet(
+            [Choice(key, m.title(theme.lang), self._shown(m, "relation")) for key, m in members.items()],
+            [],
+            lambda keys: self.ask_remove(members[keys[0]]),
+            title=ui("remove_whom"),
+        ).open()
+
     def ask_remove(self, member: Any) -> None:
         """Ask before somebody is taken out."""
         AskSheet(
             title=ui("remove_title", name=member.title(theme.lang)),
             words=ui("remove_words"),
             yes=ui("remove"),
-            on_yes=lambda: self._remove(member),
+            when_agreed=lambda: self._remove(member),
         ).open()
 
     def _remove(self, member: Any) -> None:
@@ -208,12 +224,12 @@ class AskSheet(Sheet):
 
     words = StringProperty("")
     yes = StringProperty("")
-    on_yes = ObjectProperty(None, allownone=True)
+    when_agreed = ObjectProperty(None, allownone=True)
 
     def agree(self) -> None:
         """The answer is yes."""
         self.dismiss(animation=False)
-        self.on_yes()
+        self.when_agreed()
 
 
 load_kv(__file__)

@@ -19,19 +19,29 @@ from shared_schemas.fields import Declared
 from shared_schemas.records import is_record_kind, record_kind
 
 
-def apply_lines(connection: sqlite3.Connection, lines: Sequence[Mapping[str, Any]]) -> int:
-    """Store pulled lines and the cursor of the last; return how many rows they had."""
+def apply_lines(
+    connection: sqlite3.Connection, lines: Sequence[Mapping[str, Any]]
+) -> tuple[int, int]:
+    """Store pulled lines and the cursor of the last.
+
+    Returns how many rows they had, and how many of these are records that others have written: the
+    rest are this phone's own changes shown back, reviews and conflicts.
+    """
     epoch = get(connection, "epoch", "")
     generation = get(connection, "generation", 0)
     pending = {row[0] for row in connection.execute(
         "SELECT DISTINCT record_id FROM outbox WHERE covered = 0"
     )}  # fmt: skip
-    count = 0
+    own = {row[0] for row in connection.execute(
+        "SELECT seq FROM outbox WHERE covered = 0 AND seq > 0"
+    )}  # fmt: skip
+    count = news = 0
     for line in lines:
         for group in line["groups"]:
             rows = wire.ungroup_rows(group)
             count += len(rows)
             if is_record_kind(group["kind"]):
+                news += sum(seq not in own for _, seq, _ in rows)
                 _store_records(connection, group["kind"], rows, epoch, generation, pending)
             elif group["kind"] == "review":
                 _store_reviews(connection, rows, generation)
@@ -39,7 +49,7 @@ def apply_lines(connection: sqlite3.Connection, lines: Sequence[Mapping[str, Any
                 _store_conflicts(connection, rows, generation)
     if lines:
         put(connection, "cursor", lines[-1]["cursor"])
-    return count
+    return count, news
 
 
 def _store_records(

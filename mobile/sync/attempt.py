@@ -54,7 +54,7 @@ class SyncResult:
     sent: int = 0
     """Changes that the county has stored."""
     received: int = 0
-    """Records that came down."""
+    """Records that came down and that someone else has written."""
     applied: int = 0
     merged: int = 0
     held: int = 0
@@ -147,6 +147,7 @@ class _Attempt:
         self.cancel = cancel
         self.timeout_s = timeout_s
         self.result = SyncResult()
+        self.pulled = 0
         self.renumberings = 0
         self.began_at_ms = store.clock()
 
@@ -308,11 +309,12 @@ class _Attempt:
     def keep_lines(self, lines: list[dict[str, Any]]) -> bool:
         try:
             with self.store.writing() as connection:
-                count = inbox.apply_lines(connection, lines)
+                rows, news = inbox.apply_lines(connection, lines)
         except (KeyError, TypeError, ValueError) as error:
             raise NotOurServer from error
-        self.result = replace(self.result, received=self.result.received + count)
-        self.report("pull", self.result.received, 0)
+        self.pulled += rows
+        self.result = replace(self.result, received=self.result.received + news)
+        self.report("pull", self.pulled, 0)
         return bool(lines[-1]["more"])
 
     def compare(self) -> None:

@@ -9,7 +9,6 @@ from kivy.properties import (
     BooleanProperty,
     ColorProperty,
     NumericProperty,
-    ObjectProperty,
     OptionProperty,
     StringProperty,
     VariableListProperty,
@@ -124,7 +123,7 @@ class TapCard(Pressable, Card):
     """A card that is a button."""
 
 
-class Line(BoxLayout):
+class Row(BoxLayout):
     """Things side by side; the height follows the tallest."""
 
     shown = BooleanProperty(True)
@@ -177,12 +176,10 @@ class AppBar(BoxLayout):
     title = StringProperty("")
     subtitle = StringProperty("")
     has_back = BooleanProperty(True)
-    on_back = ObjectProperty(None, allownone=True)
+    __events__ = ("on_back",)
 
-    def back(self) -> None:
-        """Go back one screen."""
-        if self.on_back:
-            self.on_back()
+    def on_back(self) -> None:
+        """The screen says what going back means."""
 
 
 class EmptyState(Stack):

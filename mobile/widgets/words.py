@@ -22,8 +22,8 @@ from mobile.widgets import load_kv
 
 COVERAGE = Path(__file__).parent.parent / "assets" / "coverage.bin"
 
-_NEVER_FIRST = set(",。、;:!?)》」』”’%·…,.;:!?)]/—")
-_NEVER_LAST = set("(《「『“‘([")
+_NEVER_FIRST = set(",.;:!?)]%/\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff09\u300b\u300d\u300f\u201d\u2019\u00b7\u2026\u2014")
+_NEVER_LAST = set("([\uff08\u300a\u300c\u300e\u201c\u2018")
 _TOKEN = re.compile(r"[A-Za-z0-9À-ɏ.,:%/&'@#_+=-]+|\s|.", re.DOTALL)
 _TIBETAN = re.compile("[\u0f00-\u0fff]+")
 
@@ -46,6 +46,18 @@ def is_drawable(character: str) -> bool:
 def drawable(words: str) -> str:
     """Return the words with each character that the font lacks named by its code: 〔U+2B741〕."""
     return "".join(c if is_drawable(c) else f"〔U+{ord(c):X}〕" for c in words)
+
+
+_HALF_WIDTH = ",;:!?)"
+_FULL_WIDTH = dict(zip(_HALF_WIDTH, "\uff0c\uff1b\uff1a\uff01\uff1f\uff09", strict=True))
+_AFTER_HAN = re.compile(r"(?<=[\u3400-\u9fff\u201d\u300b\u300d])[,;:!?)]")
+_AROUND_HAN = re.compile(r"\((?=[^()]*[\u3400-\u9fff])([^()]*)\)")
+
+
+def typeset(words: str) -> str:
+    """Return Chinese words with the full-width marks of print; what is stored is not touched."""
+    words = _AROUND_HAN.sub("\uff08\\1\uff09", words)
+    return _AFTER_HAN.sub(lambda found: _FULL_WIDTH[found[0]], words)
 
 
 def tokens(words: str) -> list[str]:
@@ -126,7 +138,7 @@ class Words(Label):
             self.width = self.texture_size[0]
 
     def _lay_out(self, *_: object) -> None:
-        shown = drawable(self.words)
+        shown = typeset(drawable(self.words))
         is_tibetan = bool(_TIBETAN.search(shown))
         if not is_tibetan and self.markup:
             self.markup, self.font_script_name = False, "Latn"

@@ -1,0 +1,86 @@
+"""A phone as it is after its first sync: enrolled, with two villages of invented households.
+
+The rows go in by the same door as a pull's (`mobile.storage.inbox`), so the phone cannot tell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mobile.storage.database import open_store, put
+from mobile.storage.inbox import apply_lines, keep_hello
+from server.demo.people import InventedHousehold, invent_households
+from shared_schemas import wire
+from shared_schemas.codes.divisions import demo_divisions, division
+
+TODAY = "2026-11-20"
+TOWNSHIP = "522326102000"
+CADRE = "石大山"
+
+
+def villages() -> list[str]:
+    """Return the first two villages of the cadre's township."""
+    found = [d.code12 for d in demo_divisions() if d.code12[:9] == TOWNSHIP[:9] and d.level == 5]
+    return found[:2]
+
+
+def seed(folder: Path | str, count: int = 18) -> list[InventedHousehold]:
+    """Fill the phone's folder; return the households, in turns of one village and the other.
+
+    Of every four one came from the roster and waits for a visit, one is in review, two are
+    approved. The first is returned with comments on a phone number, on a skill and on the whole.
+    """
+    households = list(invent_households(7, count, villages(), doubtful=0))
+    store = open_store(Path(folder) / "chushan.db")
+    rows: dict[str, list[wire.Row]] = {}
+    reviews: list[wire.Row] = []
+    for number, invented in enumerate(households):
+        to_visit = number % 4 == 1
+        for kind, record in invented.records():
+            if to_visit and kind in ("intention", "consent"):
+                continue
+            values = {k: v for k, v in record.items() if k != "id"}
+            if to_visit:
+                values.pop("survey_date", None)
+                values.pop("survey_mode", None)
+            rows.setdefault(kind, []).append((record["id"], 100 + number, values))
+        if not to_visit:
+            reviews.append((invented.household["id"], 500 + number, _review(number, invented)))
+    groups = [wire.group_rows(kind, of_kind) for kind, of_kind in rows.items()]
+    groups.append(wire.group_rows("review", reviews))
+    with store.writing() as connection:
+        keep_hello(connection, _hello())
+        put(connection, "server", "http://127.0.0.1:9")
+        put(connection, "token", "not-a-token")
+        apply_lines(connection, [{"cursor": "seed", "more": False, "groups": groups}])
+    store.close()
+    return households
+
+
+def _review(number: int, invented: InventedHousehold) -> dict[str, Any]:
+    if number != 0:
+        return {"state": "in_review" if number % 4 == 2 else "approved", "comments": []}
+    head = invented.members[0]
+    return {
+        "state": "returned",
+        "decided_at_ms": 1_763_500_000_000,
+        "comments": [
+            {"kind": "household", "record_id": invented.household["id"], "field": "",
+             "text": "身份证照片请重核"},
+            {"kind": "member", "record_id": head["id"], "field": "phone",
+             "text": "电话打不通,请问清楚新号码"},
+        ],
+    }  # fmt: skip
+
+
+def _hello() -> dict[str, Any]:
+    places = [division("522326000000"), division(TOWNSHIP), *map(division, villages())]
+    return {
+        "epoch": "seed",
+        "county": "522326",
+        "scope": TOWNSHIP[:9],
+        "cadre": CADRE,
+        "office_phone": "0859-1100201",
+        "divisions": [{"code": d.code12, "name": d.name, "level": d.level} for d in places if d],
+    }
