@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
 from server.access import Server, audience, prepare_access, wall_clock
+from server.api import docs
 from server.api.problems import ProblemApi, handle_errors
 from server.observe import configure_logs, observe
 from server.settings import Settings, secret_key_of
@@ -52,12 +53,13 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> 
     prepare_access(app)
     handle_errors(app)
     csrf = CSRFProtect(app)
-    api = ProblemApi(app)
+    api = app.extensions["chushan_api"] = ProblemApi(app)
     for name in API_MODULES:
         blueprint = _blueprint(f"server.api.{name}")
         if blueprint is not None:
             csrf.exempt(blueprint)
             api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint)
     for name in WEB_MODULES:
         blueprint = _blueprint(f"server.web.{name}")
         if blueprint is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import marshmallow as ma
 from flask import Flask, Response, current_app, jsonify, redirect, request, url_for
 from flask_smorest import Api
 from sqlalchemy.exc import OperationalError
@@ -36,8 +37,22 @@ _CODE_OF_STATUS = {
 }
 
 
+class Problem(ma.Schema):
+    """An error, RFC 9457. `code` is stable; `title` and `action` are for people."""
+
+    type = ma.fields.String(required=True)
+    title = ma.fields.String(required=True, metadata={"description": "what happened"})
+    status = ma.fields.Integer(required=True)
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf(list(ERRORS)))
+    action = ma.fields.String(required=True, metadata={"description": "what to do now"})
+    detail = ma.fields.String()
+    errors = ma.fields.Dict(metadata={"description": "what is wrong with each field"})
+
+
 class ProblemApi(Api):
     """flask-smorest with our errors instead of its own, which drop the Allow header."""
+
+    ERROR_SCHEMA = Problem
 
     def handle_http_exception(self, error: HTTPException) -> Any:
         """Answer an HTTP error of the router, of werkzeug or of an argument's schema."""

@@ -148,9 +148,6 @@ def _pushed_message() -> dict[str, Any]:
 @blueprint.response(
     200, PullLine, content_type=NDJSON, description="One PullLine a line, in the order of seq"
 )
-@blueprint.alt_response(
-    409, schema=ma.Schema.from_dict({}, name="Problem"), content_type="application/problem+json"
-)
 def pull(given: dict[str, Any]) -> Response:
     """Send what the phone has not seen, line by line; a cut line is simply asked for again."""
     here, device = server(), current_device()

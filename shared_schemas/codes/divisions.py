@@ -20,6 +20,7 @@ __all__ = [
     "id_area_name",
     "is_within",
     "level_of",
+    "national_divisions",
     "pad12",
 ]
 
@@ -108,6 +109,11 @@ def id_area_name(code6: str, birth_year: int) -> str | None:
         prefecture = id_area_name(f"{code6[:4]}00", birth_year)
         return f"{prefecture}市辖区" if prefecture and prefecture.endswith("市") else None
     return None
+
+
+def national_divisions() -> tuple[Division, ...]:
+    """Return every code of GB/T 2260, ended ones too, each with its newest name."""
+    return tuple(spans[-1] for spans in _nation().values())
 
 
 def demo_divisions() -> tuple[Division, ...]:

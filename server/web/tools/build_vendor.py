@@ -14,7 +14,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-PINNED = {"govuk-frontend": "6.6.0", "htmx.org": "2.0.8", "sass": "1.108.2"}
+PINNED = {
+    "govuk-frontend": "6.6.0",
+    "htmx.org": "2.0.8",
+    "sass": "1.108.2",
+    "swagger-ui-dist": "5.33.3",
+}
 HERE = Path(__file__).parent
 VENDOR = HERE.parent / "static" / "vendor"
 
@@ -56,6 +61,10 @@ def build() -> None:
         shutil.copy(modules / "htmx.org/dist/htmx.min.js", VENDOR / "htmx.js")
         shutil.copy(modules / "htmx.org/LICENSE", VENDOR / "htmx.LICENSE.txt")
         (VENDOR / "govuk-frontend.LICENSE.txt").write_text(MIT)
+        swagger = modules / "swagger-ui-dist"
+        for name in ("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt"):
+            shutil.copy(swagger / name, VENDOR / name)
+        shutil.copy(swagger / "LICENSE", VENDOR / "swagger-ui.LICENSE.txt")
     write_versions()
 
 
