@@ -6,7 +6,7 @@ reader's scope, a prefix of division codes, so that nobody sees beyond it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +31,10 @@ from server.storage.tables import (
     division,
     incarnation,
     labourer,
-    list_pull,
-    list_pull_row,
     organisation,
     record_tables,
     reveal,
     review,
-    roster_fault,
-    roster_import,
     user_account,
 )
 from shared_schemas.records.member import HEAD
@@ -510,83 +506,7 @@ def day_figures(conn: Connection, county: str, scope: str, since_ms: int) -> Day
     )  # fmt: skip
 
 
-# Roster imports ----------------------------------------------------------------------------------
-
-
-def roster_imports(conn: Connection, county: str, *, limit: int = 30) -> list[Row[Any]]:
-    """Return the county's imports with the importer's name, newest first."""
-    query = (
-        select(roster_import, user_account.c.name.label("person"))
-        .outerjoin(user_account, user_account.c.id == roster_import.c.by_user)
-        .where(roster_import.c.county == county)
-        .order_by(roster_import.c.started_at_ms.desc())
-        .limit(limit)
-    )
-    return list(conn.execute(query))
-
-
-def roster_import_of(conn: Connection, county: str, import_id: str) -> Row[Any] | None:
-    """Return one import."""
-    query = (
-        select(roster_import, user_account.c.name.label("person"))
-        .outerjoin(user_account, user_account.c.id == roster_import.c.by_user)
-        .where(roster_import.c.county == county, roster_import.c.id == import_id)
-    )
-    return conn.execute(query).first()
-
-
-def first_faults(
-    conn: Connection, county: str, import_id: str, *, limit: int = 20
-) -> list[Row[Any]]:
-    """Return the first bad cells of an import, by row."""
-    query = (
-        select(roster_fault)
-        .where(roster_fault.c.county == county, roster_fault.c.import_id == import_id)
-        .order_by(roster_fault.c.row_no, roster_fault.c.column_no)
-        .limit(limit)
-    )
-    return list(conn.execute(query))
-
-
-# Who pulled what ---------------------------------------------------------------------------------
-
-
-def pulls_of_county(
-    conn: Connection, county: str, *, limit: int, offset: int = 0
-) -> list[Mapping[str, Any]]:
-    """Return the pulls that listed people of a county, newest first, with their numbers here.
-
-    `people` counts this county's people on the list, `revealed` those whose phone was then asked.
-    """
-    here = (
-        select(list_pull_row.c.pull_id, func.count().label("people"))
-        .where(list_pull_row.c.county == county)
-        .group_by(list_pull_row.c.pull_id)
-        .subquery()
-    )
-    told = (
-        select(reveal.c.pull_id, func.count(reveal.c.member_id.distinct()).label("revealed"))
-        .where(reveal.c.county == county)
-        .group_by(reveal.c.pull_id)
-        .subquery()
-    )
-    query = (
-        select(
-            list_pull,
-            organisation.c.name.label("firm"),
-            user_account.c.name.label("person"),
-            here.c.people,
-            func.coalesce(told.c.revealed, 0).label("revealed"),
-        )
-        .join(here, here.c.pull_id == list_pull.c.id)
-        .outerjoin(told, told.c.pull_id == list_pull.c.id)
-        .outerjoin(organisation, organisation.c.id == list_pull.c.org_id)
-        .outerjoin(user_account, user_account.c.id == list_pull.c.user_id)
-        .order_by(list_pull.c.at_ms.desc(), list_pull.c.id)
-        .limit(limit)
-        .offset(offset)
-    )
-    return [dict(row) for row in conn.execute(query).mappings()]
+# Who asked for whose phone ---------------------------------------------------------------------
 
 
 def reveals_of_county(conn: Connection, county: str, *, limit: int = 100) -> list[Row[Any]]:
@@ -608,29 +528,6 @@ def reveals_of_county(conn: Connection, county: str, *, limit: int = 100) -> lis
         .limit(limit)
     )  # fmt: skip
     return list(conn.execute(query))
-
-
-def pulls_of_firm(conn: Connection, org_id: str, *, limit: int = 50) -> list[Mapping[str, Any]]:
-    """Return a firm's own pulls, newest first, with how many people it then revealed."""
-    told = (
-        select(reveal.c.pull_id, func.count(reveal.c.member_id.distinct()).label("revealed"))
-        .where(reveal.c.org_id == org_id)
-        .group_by(reveal.c.pull_id)
-        .subquery()
-    )
-    query = (
-        select(
-            list_pull,
-            user_account.c.name.label("person"),
-            func.coalesce(told.c.revealed, 0).label("revealed"),
-        )
-        .outerjoin(told, told.c.pull_id == list_pull.c.id)
-        .outerjoin(user_account, user_account.c.id == list_pull.c.user_id)
-        .where(list_pull.c.org_id == org_id)
-        .order_by(list_pull.c.at_ms.desc(), list_pull.c.id)
-        .limit(limit)
-    )
-    return [dict(row) for row in conn.execute(query).mappings()]
 
 
 # People ------------------------------------------------------------------------------------------

@@ -41,7 +41,9 @@ def sign_in() -> Any:
 
 
 def _sign_in_page(status: int = 200, **values: Any) -> Any:
-    return page("accounts/sign_in.html", status, **({"errors": {}, "login": "", "next": ""} | values))
+    return page(
+        "accounts/sign_in.html", status, **({"errors": {}, "login": "", "next": ""} | values)
+    )
 
 
 @blueprint.post("/sign-in")
@@ -253,4 +255,3 @@ def _scope_fits(conn: Connection, user: User, role: str, scope: str) -> bool:
     if not prefix.startswith(user.scope) or not queries.division_names(conn, [prefix]):
         return False
     return len(prefix) >= 6 or role in PROVINCIAL_ROLES
-

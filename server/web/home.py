@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, url_for
 
 from server.access import audience, current_user, server
+from server.services.labour import day_start_ms
 from server.storage import review_pages as queries
 from server.storage.devices import devices_within
 from server.storage.engine import reading
@@ -24,7 +23,7 @@ def start() -> Any:
     """Send a firm to its list; show an office its day."""
     user = current_user()
     if user.role == "hr_firm":
-        return redirect(url_for("labour.listing"))
+        return redirect(url_for("labour_list.listing"))
     if user.role == "cadre":
         return page("home/cadre.html")
     county = user.county
@@ -37,7 +36,9 @@ def start() -> Any:
         if county is not None:
             wanted = queries.Wanted(county, user.scope)
             lanes = queries.state_counts(conn, wanted)
-            figures = queries.day_figures(conn, county, user.scope, day_start_ms())
+            figures = queries.day_figures(
+                conn, county, user.scope, day_start_ms(server().today(), server().settings.timezone)
+            )
             devices = devices_within(conn, county, user.scope)[:8]
         names = queries.division_names(conn, [device.scope for device in devices])
     return page(
@@ -54,11 +55,3 @@ def start() -> Any:
         today=server().today(),
         late_ms=server().now_ms() - 7 * 86_400_000,
     )
-
-
-def day_start_ms() -> int:
-    """Return when today began where the county is, UTC epoch milliseconds."""
-    here = server()
-    zone = ZoneInfo(here.settings.timezone)
-    midnight = dt.datetime.combine(dt.date.fromisoformat(here.today()), dt.time(), zone)
-    return int(midnight.timestamp() * 1000)

@@ -30,9 +30,9 @@ _NAVIGATION = (
     ("conflicts", "conflicts.listing", OFFICE),
     ("held", "conflicts.held", ("county",)),
     ("roster", "roster.listing", ("county",)),
-    ("pulls", "labour.pulls", ("county",)),
-    ("labour", "labour.listing", ("hr_firm",)),
-    ("own_pulls", "labour.own_pulls", ("hr_firm",)),
+    ("pulls", "labour_list.pulls", ("county",)),
+    ("labour", "labour_list.listing", ("hr_firm",)),
+    ("own_pulls", "labour_list.own_pulls", ("hr_firm",)),
     ("devices", "accounts.devices", ("county", "admin")),
     ("users", "accounts.users", ("admin",)),
 )
