@@ -23,12 +23,13 @@ def fresh_database(kind: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory() as folder:
             yield f"sqlite:///{folder}/bench.db"
     else:
-        with _postgresql_cluster() as url:
+        with postgresql_cluster() as url:
             yield url
 
 
 @contextlib.contextmanager
-def _postgresql_cluster() -> Iterator[str]:
+def postgresql_cluster(*settings: str) -> Iterator[str]:
+    """Yield the URL of a new PostgreSQL server of our own; `settings` are like "fsync=off"."""
     binaries = _postgresql_binaries()
     # PostgreSQL refuses to run as root; Debian's package brings the user postgres.
     account = pwd.getpwnam("postgres") if os.getuid() == 0 else None
@@ -43,7 +44,8 @@ def _postgresql_cluster() -> Iterator[str]:
         check=True, **quiet,
     )  # fmt: skip
     server = subprocess.Popen(
-        [binaries / "postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"],
+        [binaries / "postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1",
+         *(word for setting in settings for word in ("-c", setting))],
         stderr=subprocess.DEVNULL, **quiet,
     )  # fmt: skip
     try:
