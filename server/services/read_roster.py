@@ -715,7 +715,7 @@ class Places:
         known = self.villages if within is None else [
             p for p in self.villages if p.code.startswith(within.code[:9])
         ]  # fmt: skip
-        raise Unreadable(f"{where}没有“{village}”{_closest(village, known)}")
+        raise Unreadable(f"{where}没有“{village}”{_closest(village, known, _VILLAGE_ENDING)}")
 
     def _township(self, township: str) -> Place:
         typed = plain(township)
@@ -726,7 +726,9 @@ class Places:
             return found[0]
         if found:
             raise Unreadable(f"有 {len(found)} 个“{township}”,请写全称")
-        raise Unreadable(f"乡镇列表里没有“{township}”{_closest(township, self.townships)}")
+        raise Unreadable(
+            f"乡镇列表里没有“{township}”{_closest(township, self.townships, _TOWNSHIP_ENDING)}"
+        )
 
 
 _VILLAGE_ENDING = re.compile(r"(村民委员会|居民委员会|社区居委会|村委会|居委会|社区|行政村|村)$")
@@ -749,9 +751,12 @@ def _lookup(named: Mapping[str, list[Place]], typed: str, ending: re.Pattern[str
     return exact or list(named.get(typed, [])) or list(named.get(ending.sub("", typed), []))
 
 
-def _closest(typed: str, places: Iterable[Place]) -> str:
-    near = difflib.get_close_matches(typed, [p.name for p in places], n=2, cutoff=0.4)
-    return f",是否为{'或'.join(f'“{name}”' for name in near)}?" if near else ",请按区划表填写"
+def _closest(typed: str, places: Iterable[Place], ending: re.Pattern[str]) -> str:
+    # Compared without 镇, 街道, 村 …, which would make every town like every other.
+    names = {ending.sub("", p.name) or p.name: p.name for p in places}
+    near = difflib.get_close_matches(ending.sub("", typed) or typed, list(names), n=2, cutoff=0.4)
+    told = "或".join(f"“{names[name]}”" for name in near)
+    return f",是否为{told}?" if near else ",请按区划表填写"
 
 
 # --- rows -------------------------------------------------------------------------------------

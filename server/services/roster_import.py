@@ -130,6 +130,8 @@ def begin_import(
     missing = missing_columns(mapping, scope=scope_prefix(file.scope))
     if missing:
         raise ChushanError("invalid_values", f"缺少必需的列:{'、'.join(missing)}")
+    if not _places(engine, file).villages:
+        raise ChushanError("invalid_values", "区划表里还没有这里的村,请管理员先导入区划")
     import_id = new_id()
     sha256 = hashlib.sha256(file.data).hexdigest()
     with writing(engine) as conn:
@@ -181,6 +183,13 @@ def run_import(
     return Imported(import_id, run.counts)
 
 
+def _places(engine: Engine, file: RosterFile) -> Places:
+    scope = scope_prefix(file.scope)
+    with reading(engine) as conn:
+        listed = places_within(conn, file.county)
+    return Places(listed, scope=scope if len(scope) > len(file.county) else file.county)
+
+
 @dataclass(slots=True)
 class _Run:
     """A run under way. `homes` remembers where each household was placed, by its first row."""
@@ -195,9 +204,7 @@ class _Run:
 def _run(engine: Engine, run: _Run, roster: Roster, progress: Progress | None) -> None:
     file = run.file
     mapping = _mapping(file, roster)
-    with reading(engine) as conn:
-        places = Places(places_within(conn, scope_prefix(file.scope)[:6] or file.county),
-                        scope=scope_prefix(file.scope) or file.county)  # fmt: skip
+    places = _places(engine, file)
     parser = RowParser(mapping, roster.headings, places)
     columns = {target: n for n, target in mapping.items()}
     for batch in _batches(parser.parse(row_no, cells) for row_no, cells in roster.rows()):
