@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import marshmallow as ma
 
-from shared_schemas.fields import Audience, Declared, Facts, Fault
+from shared_schemas.fields import Audience, Declared, Facts, Fault, Info
 from shared_schemas.records.consent import Consent
 from shared_schemas.records.household import Household
 from shared_schemas.records.intention import Intention
@@ -102,13 +102,17 @@ def asked_fields(kind: str, facts: Facts) -> list[str]:
 
 def missing_fields(kind: str, facts: Facts) -> list[str]:
     """Return the required fields that are asked and have no answer yet."""
-    # The cheap question first: the server asks this of every record that arrives.
+    # Most fields have an answer: look at that first, conditions cost more.
     return [
         name
-        for name, f in record_kind(kind).fields.items()
-        if f.info.required is not None
-        and facts.values.get(name) in (None, "", [])
-        and f.info.group
-        and (f.info.asked is None or f.info.asked(facts))
-        and f.info.required(facts)
+        for name, info in _required(record_kind(kind))
+        if facts.values.get(name) in (None, "", [])
+        and (info.asked is None or info.asked(facts))
+        and (info.required is not None and info.required(facts))
     ]
+
+
+@cache
+def _required(kind: RecordKind) -> list[tuple[str, Info]]:
+    fields = ((name, declared.info) for name, declared in kind.fields.items())
+    return [(name, info) for name, info in fields if info.group and info.required is not None]
