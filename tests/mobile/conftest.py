@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from phones import County
+
+from mobile.storage.database import Store, open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "phone" / "chushan.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> Iterator[County]:
+    (tmp_path / "county").mkdir()
+    serving = County(tmp_path / "county")
+    yield serving
+    serving.stop()
