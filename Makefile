@@ -25,10 +25,10 @@ bench: setup-bench ## Measure, beside a peer, and write docs/benchmarks.md.
 	@.venv/bin/python -m benchmarks.run $(ARGS)
 
 docs: setup-dev ## Write the generated pages of docs/ anew.
-	@.venv/bin/python scripts/build_docs.py
+	@.venv/bin/python -m scripts.build_docs
 
 pictures: setup-dev ## Take the pictures in docs/pictures anew.
-	@.venv/bin/python scripts/take_pictures.py $(ARGS)
+	@.venv/bin/python -m scripts.take_pictures $(ARGS)
 
 lock: setup-dev ## Choose versions anew: requirements/*.txt.
 	@scripts/lock.sh

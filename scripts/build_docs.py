@@ -287,25 +287,30 @@ def is_api_route(path: str) -> bool:
 @block
 def protocol_examples() -> str:
     """A phone's first day, really run: enrol, hello, push, pull, and some refusals."""
-    from server.demo.protocol_examples import run
+    from scripts.protocol_examples import run
 
     shown = []
+    before = None
     for step in run():
         shown.append(f"#### {step.title}\n\n```http\n{step.request_line}\n```\n")
-        if step.sent is not None:
+        if step.sent is not None and step.sent != before:
             shown.append(f"```json\n{_json(step.sent)}\n```\n")
         shown.append(f"`{step.status}`\n\n```json\n{_json(step.answered)}\n```\n")
+        before = step.sent
     return "\n".join(shown)
 
 
-def _json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    # Rows of a group stay on one line each, as they do on the wire.
-    return re.sub(
-        r"\[\s+((?:[^\[\]{}]|\[[^\[\]{}]*\])*?)\s+\]",
-        lambda found: "[" + re.sub(r"\s*\n\s*", " ", found.group(1)) + "]",
-        text,
-    )
+def _json(value: Any, indent: str = "") -> str:
+    """Return JSON in which whatever fits stands on one line, as rows do on the wire."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(flat) <= 96 or not isinstance(value, (dict, list)):
+        return flat
+    inner = indent + "  "
+    if isinstance(value, list):
+        parts = [f"{inner}{_json(entry, inner)}" for entry in value]
+        return "[\n" + ",\n".join(parts) + f"\n{indent}]"
+    parts = [f"{inner}{json.dumps(key)}: {_json(entry, inner)}" for key, entry in value.items()]
+    return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
 
 
 # --- Writing ----------------------------------------------------------------------------------
@@ -334,10 +339,10 @@ def main() -> int:
             continue
         if "--check" in sys.argv:
             stale += 1
-            print(f"{page.relative_to(ROOT)} is not current; run: make docs")  # noqa: T201
+            print(f"{page.relative_to(ROOT)} is not current; run: make docs")
         else:
             page.write_text(text, encoding="utf-8")
-            print(f"wrote {page.relative_to(ROOT)}")  # noqa: T201
+            print(f"wrote {page.relative_to(ROOT)}")
     return min(stale, 1)
 
 
