@@ -155,7 +155,9 @@ def pull(given: dict[str, Any]) -> Response:
         page = build_pull(conn, device, given.get("cursor"), limit=given["limit"])
     ROWS_PULLED.inc(page.rows)
     log.info("pull_answered", county=device.county, device=device.id, rows=page.rows)
-    wanted = request.accept_mimetypes.best_match([NDJSON, PACKED, JSON], default=None)
+    # Who says nothing of what he takes takes anything.
+    anything = None if request.accept_mimetypes else NDJSON
+    wanted = request.accept_mimetypes.best_match([NDJSON, PACKED, JSON], default=anything)
     if wanted is None:
         raise ChushanError("not_acceptable", supported=[NDJSON, PACKED])
     if wanted == PACKED:
