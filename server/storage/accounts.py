@@ -144,6 +144,16 @@ def add_api_key(conn: Connection, values: dict[str, Any]) -> None:
     conn.execute(insert(api_key).values(**values))
 
 
+def end_api_keys(conn: Connection, org_id: str, *, now_ms: int) -> int:
+    """Revoke every valid key of a firm; return how many."""
+    done = conn.execute(
+        update(api_key)
+        .where(api_key.c.org_id == org_id, api_key.c.revoked_at_ms.is_(None))
+        .values(revoked_at_ms=now_ms)
+    )
+    return done.rowcount
+
+
 def count_call(conn: Connection, bucket: str, window: int) -> int:
     """Count one call in a bucket and window; return how many there were, this one included."""
     statement = insert_or_add(conn, rate_count, ["bucket", "window"], "count")
