@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -254,9 +255,36 @@ def error_codes() -> str:
 
 
 @block
-def api_routes() -> str:
-    """Every JSON route with what it is for and who may call it."""
+def firm_routes() -> str:
+    """The routes of firms."""
+    return _routes("/v1/", "/openapi.json")
+
+
+@block
+def sync_routes() -> str:
+    """The routes of phones."""
+    return _routes("/sync/")
+
+
+@block
+def operation_routes() -> str:
+    """The routes of whoever runs the server."""
+    return _routes("/health", "/metrics")
+
+
+def _routes(*prefixes: str) -> str:
+    rows = [row for row in api_routes() if row[1].startswith(prefixes)]
+    return table(
+        ("Method", "Path", "Who", "What for"),
+        ((method, f"`{path}`", who, said) for method, path, who, said in rows),
+    )
+
+
+@cache
+def api_routes() -> list[tuple[str, str, str, str]]:
+    """Return (method, path, who, what for) of every route that is for programs."""
     from server.access import audience_of
+    from server.api.problems import API_PREFIXES
     from server.app import create_app
     from server.settings import Settings
 
@@ -264,21 +292,16 @@ def api_routes() -> str:
         app = create_app(
             Settings(database_url=f"sqlite:///{folder}/docs.db", data_dir=folder, log_level="ERROR")
         )
-        rows = []
-        for rule in sorted(app.url_map.iter_rules(), key=lambda r: r.rule):
-            if not is_api_route(rule.rule):
+        found = []
+        for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+            if not rule.rule.startswith(API_PREFIXES):
                 continue
             view = app.view_functions[rule.endpoint]
             who = ", ".join(sorted(audience_of(view))) or "–"
-            methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
             said = (view.__doc__ or "").strip().splitlines() or [""]
-            rows += [(method, f"`{rule.rule}`", who, said[0]) for method in methods]
-    return table(("Method", "Path", "Who", "What for"), rows)
-
-
-def is_api_route(path: str) -> bool:
-    """Tell whether a route is for programs."""
-    return path.startswith(("/v1/", "/sync/")) or path in ("/openapi.json", "/health", "/metrics")
+            methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+            found += [(method, rule.rule, who, said[0]) for method in methods]
+    return found
 
 
 # --- Examples of the protocol -----------------------------------------------------------------
@@ -303,7 +326,8 @@ def protocol_examples() -> str:
 def _json(value: Any, indent: str = "") -> str:
     """Return JSON in which whatever fits stands on one line, as rows do on the wire."""
     flat = json.dumps(value, ensure_ascii=False)
-    if len(indent) + len(flat) <= 96 or not isinstance(value, (dict, list)):
+    is_plain = not any(isinstance(part, (dict, list)) for part in _parts(value))
+    if len(indent) + len(flat) <= 96 or (is_plain and not isinstance(value, dict)):
         return flat
     inner = indent + "  "
     if isinstance(value, list):
@@ -311,6 +335,10 @@ def _json(value: Any, indent: str = "") -> str:
         return "[\n" + ",\n".join(parts) + f"\n{indent}]"
     parts = [f"{inner}{json.dumps(key)}: {_json(entry, inner)}" for key, entry in value.items()]
     return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 # --- Writing ----------------------------------------------------------------------------------
