@@ -43,7 +43,7 @@ def open_conflicts(conn: Connection, county: str, household_id: str) -> int:
 
 
 def green_waiting(conn: Connection, county: str, scope: str, village: str) -> dict[str, int]:
-    """Return the bundle_seq of the green households of a village that wait, locked."""
+    """Return the bundle_seq of the green new households of a village that wait, locked."""
     query = (
         select(review.c.household_id, review.c.bundle_seq)
         .where(
@@ -52,6 +52,7 @@ def green_waiting(conn: Connection, county: str, scope: str, village: str) -> di
             review.c.village_code == village,
             review.c.state == "in_review",
             review.c.lane == "green",
+            review.c.approved_at_ms.is_(None),
         )
         .order_by(review.c.household_id)
         .with_for_update()

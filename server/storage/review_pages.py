@@ -213,6 +213,10 @@ def neighbours(conn: Connection, wanted: Wanted, household_id: str) -> tuple[str
     return ids[at - 1] if at else "", ids[at + 1] if at + 1 < len(ids) else ""
 
 
+_fresh_green = (_shown_state == "in_review", review.c.lane == "green")  # fmt: skip
+"""Green and new: a revision of an approved household is looked at by itself."""
+
+
 def green_of_village(conn: Connection, county: str, scope: str, village: str) -> list[Row[Any]]:
     """Return (household_id, bundle_seq) of the green households of a village that wait, by id."""
     query = (
@@ -220,8 +224,7 @@ def green_of_village(conn: Connection, county: str, scope: str, village: str) ->
         .where(
             _within(review, county, scope),
             review.c.village_code == village,
-            review.c.state == "in_review",
-            review.c.lane == "green",
+            *_fresh_green,
         )
         .order_by(review.c.household_id)
     )
@@ -293,9 +296,7 @@ def villages_with_green(conn: Connection, county: str, scope: str) -> list[tuple
     """Return (village, households) of the villages that have green households waiting."""
     query = (
         select(review.c.village_code, func.count())
-        .where(
-            _within(review, county, scope), review.c.state == "in_review", review.c.lane == "green"
-        )
+        .where(_within(review, county, scope), *_fresh_green)
         .group_by(review.c.village_code)
         .order_by(review.c.village_code)
     )
@@ -439,7 +440,7 @@ class Coverage:
 
 
 def coverage(conn: Connection, scope: str, *, county: str | None, width: int) -> list[Coverage]:
-    """Return the coverage of the places below a scope; `width` is their number of digits.
+    """Return the coverage of every place below a scope; `width` is their number of digits.
 
     Surveyed is every household that a cadre sent at least once; the rest is from the register and
     still to visit. `county` None spans the counties of a prefecture.
@@ -459,18 +460,22 @@ def coverage(conn: Connection, scope: str, *, county: str | None, width: int) ->
         .group_by(place)
         .order_by(place)
     )  # fmt: skip
-    rows = list(conn.execute(query))
-    names = division_names(conn, [row.place for row in rows if row.place])
-    return [
-        Coverage(
-            row.place or "",
-            names.get((row.place or "").ljust(12, "0"), row.place or ""),
-            row.households,
-            row.surveyed,
-            row.approved,
-            row.returned,
-        )
-        for row in rows
+    found = {row.place or "": row for row in conn.execute(query)}
+    level = {6: 3, 9: 4, 12: 5}[width]
+    listed = {code[:width]: name for code, name in places_of_level(conn, scope, level)}
+    names = listed | {
+        code[:width]: name for code, name in division_names(conn, set(found) - set(listed)).items()
+    }
+
+    def covered(code: str) -> Coverage:
+        row = found.get(code)
+        if row is None:
+            return Coverage(code, names[code], 0, 0, 0, 0)
+        name = names.get(code, code)
+        return Coverage(code, name, row.households, row.surveyed, row.approved, row.returned)
+
+    return [covered(code) for code in sorted(found)] + [
+        covered(code) for code in sorted(set(listed) - set(found))
     ]
 
 

@@ -271,24 +271,25 @@ def _groups(
     kind = record_kind(kind_name)
     english = beside.lang == "en"
     asked = set(asked_fields(kind_name, bundle.facts(kind_name, record, beside.today)))
+    first = next(iter(kind.groups))
     by_group: dict[str, list[FieldView]] = {name: [] for name in kind.groups}
-    by_group[""] = []
     for name in kind.seen_by(Audience.COUNTY):
         declared = kind.fields[name]
         if declared.widget in NEVER_SHOWN or name == "deleted":
             continue
         view = _field(kind, record, name, beside, people)
         if name in asked or view.answered or view.changed or view.hits:
-            by_group.setdefault(declared.info.group, []).append(view)
+            # What the program fills in belongs to no question group; it stands with the first.
+            by_group.setdefault(declared.info.group or first, []).append(view)
+    if sub:
+        every = [view for fields in by_group.values() for view in fields]
+        return [GroupView(kind.label(beside.lang), tuple(every), sub)]
     titles = {name: (words[1] if english else words[0]) for name, words in kind.groups.items()}
-    titles[""] = text("pages.review.other_fields", beside.lang)
-    label = kind.label(beside.lang)
     return [
-        GroupView(f"{label} · {titles.get(name, name)}" if sub else titles.get(name, name),
-                  tuple(fields), sub)
+        GroupView(titles.get(name, name), tuple(fields), sub)
         for name, fields in by_group.items()
         if fields
-    ]  # fmt: skip
+    ]
 
 
 def _field(
@@ -318,5 +319,5 @@ def _field(
         ),
         comment="；".join(comments),
         in_conflict=key in beside.conflicts,
-        wide=declared.widget in ("skills", "records") or len(value) > 40,
+        wide=len(value) > 36,
     )

@@ -111,6 +111,9 @@ def _check(mapping: dict[int, Target] | None, errors: dict[str, str] | None = No
         preview=found,
         targets=[(f"{kind}.{name}", label) for (kind, name), label in mappable()],
         chosen={n: f"{kind}.{name}" for n, (kind, name) in found.mapping.items()},
+        samples=lambda n: list(
+            dict.fromkeys(cells[n] for _, cells in found.sample if cells.get(n))
+        )[:4],
         errors=errors or {},
     )
 

@@ -49,24 +49,27 @@ class Pictures:
 def take_all(folder: Path) -> None:
     """Take every picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, chromium() as browser:
-        with demo_world(Path(data)) as world:
-            revised, returned = _come_back(world)
-            context = browser.new_context(
-                viewport={"width": 1280, "height": 800}, locale="zh-CN",
-                timezone_id="Asia/Shanghai", accept_downloads=True,
-            )  # fmt: skip
-            pictures = Pictures(context.new_page(), world, folder)
-            pictures.take("sign_in", "/sign-in")
-            _firm(pictures)
-            _county(pictures, revised, returned)
-            _administrator(pictures)
+    with (
+        tempfile.TemporaryDirectory() as data,
+        chromium() as browser,
+        demo_world(Path(data)) as world,
+    ):
+        revised, returned = _come_back(world)
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800}, locale="zh-CN",
+            timezone_id="Asia/Shanghai", accept_downloads=True,
+        )  # fmt: skip
+        pictures = Pictures(context.new_page(), world, folder)
+        pictures.take("sign_in", "/sign-in")
+        _firm(pictures)
+        _county(pictures, revised, returned)
+        _administrator(pictures)
 
 
 def _firm(pictures: Pictures) -> None:
     page = pictures.page
     sign_in(page, pictures.world, "firm")
-    page.get_by_label("用途(必填)").fill("余姚某电子厂招装配工 80 人")
+    page.get_by_label("用途（必填）").fill("余姚某电子厂招装配工 80 人")
     page.get_by_label("装配", exact=True).check()
     page.get_by_label("缝纫", exact=True).check()
     pictures.take("labour_ask")
