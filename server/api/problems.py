@@ -88,7 +88,7 @@ def answer_http_exception(error: HTTPException) -> Any:
     else:
         known = ERRORS[_CODE_OF_STATUS.get(status, "internal" if status >= 500 else "malformed")]
     kept = {k: v for k, v in error.get_headers() if k not in ("Content-Type", "Content-Length")}
-    kept |= getattr(error, "data", {}).get("headers", {})
+    kept |= getattr(error, "data", {}).get("headers") or {}
     extra = {"errors": messages} if messages else {}
     return problem(known, status=status, headers=kept, **extra)
 
