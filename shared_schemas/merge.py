@@ -17,6 +17,9 @@ from shared_schemas.fields import Merge, Value
 COUNTY = "county"
 """Author of reviewers' decisions in place of an incarnation; a decision stays until another one."""
 
+VOID = "deleted"
+"""The field that voids a record."""
+
 UNSEQUENCED = 1 << 62
 """Stands for the sequence number of this transaction, which is allocated last."""
 
@@ -103,9 +106,13 @@ def merge_change(
     conflicts: list[FieldConflict] = []
     written: set[str] = set()
     beside_others = False
+    unseen = lost or _others_wrote_since(current, change.base, incarnation)
     for name, value in change.values.items():
         stamp = current.stamp(name)
-        if stamp.incarnation == incarnation or not (stamp.seq > change.base or lost):
+        # Voiding a record takes every field with it, so it must have seen every field.
+        voids_unseen = name == VOID and value is True and unseen
+        seen = stamp.incarnation == incarnation or not (stamp.seq > change.base or lost)
+        if seen and not voids_unseen:
             if values.get(name) != value:
                 written.add(name)
             values[name] = value

@@ -35,7 +35,7 @@ from shared_schemas.protocol import PACKED, PROTOCOL
 WANGMO, ZHENFENG = "522326", "522325"
 VILLAGE = "522326111201"
 OTHER_TOWNSHIP_VILLAGE = "522326112201"
-OTHER_COUNTY_VILLAGE = "522325102201"
+OTHER_COUNTY_VILLAGE = "522325102203"
 TODAY = "2026-11-20"
 NOW_MS = 1_795_168_800_000
 """The clock of conftest: 2026-11-20 18:00 in China."""
@@ -263,6 +263,11 @@ class Phone:
         """Say who calls."""
         return {"Authorization": f"Bearer {self.token}"}
 
+    @property
+    def now_ms(self) -> int:
+        """Return the time: the phone's clock is right."""
+        return self.client.application.extensions["chushan"].now_ms()
+
     def hello(self) -> dict[str, Any]:
         """Greet the server and note its epoch."""
         answer = self.client.get(
@@ -279,7 +284,7 @@ class Phone:
             "schema": SCHEMA_VERSION,
             "incarnation": self.incarnation,
             "epoch": self.epoch or self.hello()["epoch"],
-            "sent_at_ms": NOW_MS,
+            "sent_at_ms": self.now_ms,
             "changes": wire.group_changes(batch),
             **given,
         }
@@ -305,7 +310,7 @@ class Phone:
     ) -> dict[str, Any]:
         """Make one edit, push it, and return its outcome."""
         self.n += 1
-        at_ms = NOW_MS - 3_600_000 + self.n if at_ms is None else at_ms
+        at_ms = self.now_ms if at_ms is None else at_ms
         batch = [Change(self.n, kind, record_id, base, at_ms, values)]
         return self.push(batch)["outcomes"][0]
 
