@@ -233,8 +233,7 @@ class ChushanApp(App):
             name, facts = self.way[-1]
             self._show(name, facts)
         else:
-            self.visit.record(step.record_id).show_missing = True
-            self.go("questions", step=step, field=hit.field)
+            self.go("questions", step=step, field=hit.field, show_missing=True)
 
     def explain(self, hit: Any, then: Callable[[], None]) -> None:
         """Ask why a warning is right all the same."""
@@ -255,10 +254,11 @@ class ChushanApp(App):
         return village_name(self.store, code)
 
     def place_name(self, code: str) -> str:
-        """Return a place's name with what it lies in: 浙江省宁波市余姚市."""
+        """Return a place's name with what it lies in, 浙江省宁波市余姚市; at home from the township on."""
         padded = divisions.pad12(code)
-        names = []
-        for width in (2, 4, 6, 9, 12):
+        names: list[str] = []
+        at_home = padded[:6] == self.store.scope()[:6] and divisions.level_of(padded) > 3
+        for width in (9, 12) if at_home else (2, 4, 6, 9, 12):
             part = padded[:width].ljust(12, "0")
             known = divisions.division(part)
             name = known.name if known else ""

@@ -97,13 +97,16 @@ class QuestionsScreen(PhoneScreen):
         """The record that is asked about."""
         return self.phone.visit.record(self.step.record_id)
 
-    def enter(self, step: Step | None = None, field: str = "", **_: Any) -> None:
-        """Show a step; `field` is where to look first."""
+    def enter(
+        self, step: Step | None = None, field: str = "", show_missing: bool = False, **_: Any
+    ) -> None:
+        """Show a step; `field` is where to look first. Gaps show once “next” was refused here."""
         if step is not None:
             self.step = step
         steps = self.phone.visit.steps(theme.lang)
         here = self._place_in(steps)
         self.step = steps[here]
+        self.form.show_missing = show_missing
         self.title = self.step.title
         self.subtitle = self.step.record_title
         self.step_words = ui("step", at=here + 1, of=len(steps))
@@ -119,8 +122,9 @@ class QuestionsScreen(PhoneScreen):
         self._show_notice()
         self.refresh()
         self.ids.page.scroll_y = 1
-        if field:
-            self.look_at(field)
+        commented = next((name for name, card in self.cards.items() if card.comment), "")
+        if field or commented:
+            self.look_at(field or commented)
 
     def _place_in(self, steps: list[Step]) -> int:
         assert self.step is not None
@@ -166,7 +170,11 @@ class QuestionsScreen(PhoneScreen):
     def _worded(self, question: Any) -> Any:
         if self.form.kind == "consent" and question.name == "given":
             kind = self.form.values.get("consent_kind")
-            return dataclasses.replace(question, label=text(f"consent.{kind}.question", theme.lang))
+            return dataclasses.replace(
+                question,
+                label=text(f"consent.{kind}.question", theme.lang),
+                options=[("yes", ui("agree"), ""), ("no", ui("refuse"), "")],
+            )
         return question
 
     def _show_warning(self, card: QuestionCard, question: Any) -> None:

@@ -180,8 +180,7 @@ class VisitScreen(PhoneScreen):
 
     def show_problems(self) -> None:
         """Show what is missing or doubtful."""
-        for form in self.phone.visit.records():
-            form.show_missing = True
+        self.phone.visit.show_missing = True
         self.phone.go("problems")
 
     def choose_remove(self) -> None:

@@ -99,7 +99,7 @@ class Keypad(Sheet):
             drawn = {"icon": "backspace"} if key == "⌫" else {"words": key}
             made = Key(**drawn)
             made.bind(on_press=lambda _, key=key: self.press(key))
-            self.ids.keys.add_widget(made)
+            self.ids.key_grid.add_widget(made)
         self.typed = typed.replace("-", "") if kind == "day" else typed
         self.on_typed(self, self.typed)
 

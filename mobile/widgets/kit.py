@@ -97,7 +97,7 @@ class Stack(Layout):
         """Place the children from the top; what is not shown lies where no finger reaches."""
         left, top, right, bottom = self.padding
         present = [child for child in reversed(self.children) if getattr(child, "shown", True)]
-        gaps = self.spacing * max(0, len(present) - 1)
+        gaps = self.spacing * max(0, sum(child.height > 0 for child in present) - 1)
         self.minimum_height = sum(child.height for child in present) + gaps + top + bottom
         y = self.top - top
         inner = self.width - left - right
@@ -108,7 +108,7 @@ class Stack(Layout):
                 child.pos = OUT_OF_SIGHT
                 continue
             child.pos = (self.x + left, y - child.height)
-            y -= child.height + self.spacing
+            y -= child.height + (self.spacing if child.height > 0 else 0)
 
 
 class Card(Stack):

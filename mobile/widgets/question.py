@@ -186,7 +186,7 @@ class FlagControl(Control):
 
     def show(self, question: Any) -> None:
         super().show(question)
-        self.chips.offer([Choice("yes", ui("yes")), Choice("no", ui("no"))])
+        self.chips.offer(choices_of(question) or [Choice("yes", ui("yes")), Choice("no", ui("no"))])
         self.chips.chosen = [] if question.value is None else ["yes" if question.value else "no"]
 
     def _choose(self, chosen: str) -> None:

@@ -240,14 +240,19 @@ class Driver:
             self.tap_text("完成" if self.app.settings.language == "zh" else "Done")
 
     def _choose_in_sheet(self, label: str) -> None:
+        def is_reachable(row: Widget) -> bool:
+            lines = next(w for w in _ancestors(row) if isinstance(w, ScrollView))
+            return row.label == label and _covers(lines, row)
+
         try:
-            row = self.find(kind="ChoiceRow", where=lambda w: w.label == label)
+            row = self.find(kind="ChoiceRow", where=is_reachable)
         except NotThere:
             search = self.find(kind="Entry")
             self.tap(search.ids.text_input)
+            search.ids.text_input.text = ""
             self.type(label)
-            self.settle(0.3)
-            row = self.find(kind="ChoiceRow", where=lambda w: w.label == label)
+            self.settle(0.35)
+            row = self.find(kind="ChoiceRow", where=is_reachable)
         self.tap(row)
 
     def blur(self) -> None:
@@ -268,18 +273,33 @@ class Driver:
         return path
 
     def _reveal(self, widget: Widget) -> None:
-        above = widget.parent
-        while above is not None and above is not above.parent:
-            if isinstance(above, ScrollView) and _is_kind(above, "Page"):
+        for above in _ancestors(widget):
+            if _is_kind(above, "Page"):
                 above.scroll_to(widget, padding=20, animate=False)
                 self.pump(3)
-            above = above.parent
 
 
 def _walk(widget: Widget) -> Iterator[Widget]:
     yield widget
     for child in reversed(widget.children):
         yield from _walk(child)
+
+
+def _ancestors(widget: Widget) -> Iterator[Widget]:
+    above = widget.parent
+    while above is not None and above is not above.parent:
+        yield above
+        above = above.parent
+
+
+def _covers(frame: Widget, widget: Widget) -> bool:
+    x, y = widget.to_window(*widget.center)
+    left, bottom = frame.to_window(*frame.pos)
+    margin = 12  # a finger scrolls before it touches the very edge
+    return (
+        left <= x <= left + frame.width
+        and bottom + margin <= y <= bottom + frame.height - margin
+    )
 
 
 def _is_kind(widget: Widget, kind: str | type) -> bool:
