@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from mobile.storage.database import dumps, encode, get, put
-from mobile.storage.outbox import cover
+from mobile.storage.outbox import cover, note_held
 from mobile.storage.records import refresh
 from shared_schemas import wire
 from shared_schemas.fields import Declared
@@ -68,9 +68,9 @@ def _store_records(
             for record_id, seq, values in rows
         ],
     )
-    for record_id, seq, _ in rows:
+    for record_id, seq, values in rows:
         if record_id in pending:
-            cover(connection, kind, record_id, seq)
+            cover(connection, kind, record_id, seq, values)
             refresh(connection, kind, record_id)
 
 
@@ -143,7 +143,8 @@ def begin_full_pull(connection: sqlite3.Connection) -> None:
 
 
 def finish_pull(connection: sqlite3.Connection) -> None:
-    """Let go of rows that did not come again in a pull from the start, now that all has come."""
+    """Settle what only a complete pull can tell: rows that a pull from the start did not bring again."""
+    note_held(connection)
     if not get(connection, "full_pull", False):
         return
     put(connection, "full_pull", False)

@@ -181,40 +181,63 @@ def keep_answers(
         change = asked.get(answer.n)
         if change is None:
             continue
-        row = connection.execute(
-            f'SELECT seq FROM "{change.kind}" WHERE id = ?',  # noqa: S608
-            (change.record_id,),
-        ).fetchone()
-        seen = row["seq"] if row else 0
+        is_shown = 0 < answer.seq <= _present_seq(connection, change.kind, change.record_id)
         connection.execute(
-            "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?, seen_seq = ?,"
+            "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?, seen_seq = NULL,"
             " covered = ?, answered_at_ms = ? WHERE incarnation = ? AND n = ?",
             (
                 answer.outcome,
                 answer.reason,
                 answer.seq,
-                seen,
-                int(0 < answer.seq <= seen),
+                int(is_shown),
                 now_ms,
                 batch.incarnation,
                 answer.n,
             ),
         )
-        if 0 < answer.seq <= seen:
+        if is_shown:
             refresh(connection, change.kind, change.record_id)
 
 
-def cover(connection: sqlite3.Connection, kind: str, record_id: str, seq: int) -> bool:
-    """Let go of own changes that the county's row at `seq` has in it; True when there were any.
+def _present_seq(connection: sqlite3.Connection, kind: str, record_id: str) -> int:
+    row = connection.execute(
+        f'SELECT seq FROM "{kind}" WHERE id = ?',  # noqa: S608
+        (record_id,),
+    ).fetchone()
+    return int(row["seq"] or 0) if row else 0
 
-    A held change has no seq: it is let go when the record moves past what was known at the answer.
+
+def cover(
+    connection: sqlite3.Connection, kind: str, record_id: str, seq: int, values: Mapping[str, Any]
+) -> None:
+    """Let go of own changes that the county's row, of `seq` and `values`, has in it.
+
+    A held change has no seq. It is let go when the row says the same (the county applied it), or
+    when the record moves on from what it was when the change was held (the county saw and decided).
     """
-    done = connection.execute(
-        "UPDATE outbox SET covered = 1 WHERE record_id = ? AND kind = ? AND state = 'acked'"
-        " AND covered = 0 AND ((seq > 0 AND seq <= ?) OR (seq = 0 AND seen_seq < ?))",
-        (record_id, kind, seq, seq),
-    )
-    return done.rowcount > 0
+    for row in connection.execute(
+        'SELECT id, seq, seen_seq, "values" FROM outbox'
+        " WHERE record_id = ? AND kind = ? AND state = 'acked' AND covered = 0",
+        (record_id, kind),
+    ).fetchall():
+        if row["seq"] > 0:
+            is_covered = row["seq"] <= seq
+        else:
+            own = json.loads(row["values"])
+            says_the_same = all(values.get(name) == value for name, value in own.items())
+            is_covered = says_the_same or (row["seen_seq"] is not None and row["seen_seq"] < seq)
+        if is_covered:
+            connection.execute("UPDATE outbox SET covered = 1 WHERE id = ?", (row["id"],))
+
+
+def note_held(connection: sqlite3.Connection) -> None:
+    """Note which version a record had when a change of it was held, now that all was pulled."""
+    for row in connection.execute(
+        "SELECT id, kind, record_id FROM outbox"
+        " WHERE state = 'acked' AND covered = 0 AND seq = 0 AND seen_seq IS NULL"
+    ).fetchall():
+        seq = _present_seq(connection, row["kind"], row["record_id"])
+        connection.execute("UPDATE outbox SET seen_seq = ? WHERE id = ?", (seq, row["id"]))
 
 
 def new_incarnation(connection: sqlite3.Connection) -> str:

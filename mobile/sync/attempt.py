@@ -158,7 +158,13 @@ class _Attempt:
             raise NotEnrolled
         client = Client(server, token, self.timeout_s)
         try:
-            self.hello(client)
+            try:
+                self.hello(client)
+            except Refused as refusal:
+                if refusal.code == "device_revoked":
+                    # What was captured still goes in; the county keeps it for a person to look at.
+                    self.push(client)
+                raise
             self.push(client)
             while not self.pull(client):
                 self.hello(client)

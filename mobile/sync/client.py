@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10.0
 _JSON, _NDJSON = "application/json", "application/x-ndjson"
+_PROBLEM = "application/problem+json"
 
 
 class SyncError(Exception):
@@ -240,7 +241,12 @@ def _media_type(got: requests.Response) -> str:
 
 def _refuse_unless_good(got: requests.Response) -> None:
     kind = _media_type(got)
-    if kind == "application/problem+json":
+    if any(
+        known.startswith(kind) and known != kind for known in (_JSON, _NDJSON, PACKED, _PROBLEM)
+    ):
+        # Cut within the headers: the HTTP library takes what came of them for an answer.
+        raise CutShort
+    if kind == _PROBLEM:
         raise _refused(got)
     if 300 <= got.status_code < 400 or got.status_code == 511:
         raise CaptivePortal
@@ -259,7 +265,7 @@ def _refused(got: requests.Response) -> SyncError:
         problem = json.loads(got.content)
         code = str(problem["code"])
     except (ValueError, KeyError, TypeError):
-        return NotOurServer()
+        return CutShort()
     if code == "unknown_protocol":
         supported = problem.get("supported") or []
         return AppTooOld() if any(version > PROTOCOL for version in supported) else ServerTooOld()

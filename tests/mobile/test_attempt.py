@@ -21,7 +21,7 @@ from phones import (
     sync,
 )
 
-from mobile.storage import records
+from mobile.storage import outbox, records
 from mobile.storage.database import Store, get, open_store, put
 from mobile.sync import attempt
 from mobile.sync.attempt import SyncResult, sync_once
@@ -133,9 +133,7 @@ def test_returned_household_comes_back_with_the_words_beside_the_field(
         "contact": 1,
         "background": 1,
     }
-    education = next(
-        q for q in visit.record(wife).questions("background") if q.name == "education"
-    )
+    education = next(q for q in visit.record(wife).questions("background") if q.name == "education")
     assert education.comment == "与户口簿不一致"
 
     visit.record(wife).answer("education", "60")
@@ -194,28 +192,53 @@ def test_own_second_edit_before_the_first_is_shown_back_is_no_conflict(phone: St
         visit = a_visit(phone, household_id)
         visit.household.answer("address", address)
         assert visit.submit().submitted
+        with phone.writing() as connection:  # sent, and the answer lost
+            outbox.next_batch(connection, 100)
     result = sync(phone)
     assert (result.sent, result.applied) == (3, 3)
     assert displayed(phone, household_id)[household_id]["address"] == "丙"
 
 
-def test_change_that_the_county_holds_is_told_and_stays_shown(
+def test_revoked_phone_still_hands_in_what_it_captured_and_the_county_holds_it(
     county: County, phone: Store
 ) -> None:
-    household_id = a_submitted_household(phone)
+    from server.storage.engine import writing
+    from server.storage.tables import device
+
     sync(phone)
-    visit = a_visit(phone, household_id)
-    visit.household.answer("village_code", "522326101201")
-    for hit in visit.blocking():
-        visit.accept_warning(hit, "搬到那边去了")
-    assert visit.submit().submitted
-    result = sync(phone)
-    assert (result.held, result.remaining) == (1, 0)
+    household_id = a_submitted_household(phone)
+    with writing(county.engine) as conn:
+        conn.execute(device.update().values(state="revoked"))
+    result = sync_once(phone, timeout_s=5)
+    assert isinstance(result.error, Refused)
+    assert result.error.code == "device_revoked"
+    assert (result.held, result.remaining) == (8, 0)
+    assert "停用" in result.message
     assert "县里要先核对" in result.message
     (row,) = records.households(phone)
-    assert row.state == records.HELD
-    assert row.village_code == "522326101201"
-    assert county.values("household", household_id)["village_code"] == VILLAGE
+    assert (row.id, row.state, row.head_name) == (household_id, records.HELD, "韦正明")
+    assert {change.outcome for change in county.changes()} == {"held"}
+
+
+def test_held_change_is_told_until_the_county_moves_on(county: County, phone: Store) -> None:
+    household_id = a_submitted_household(phone)
+    sync(phone)
+    wife = a_visit(phone, household_id).members[1].record_id
+    county.import_records([("member", wife, {"deleted": True})], seen=True)
+    visit = a_visit(phone, household_id)
+    visit.record(wife).answer("phone", "13700137000")
+    assert visit.submit().submitted
+    result = sync(phone)
+    assert (result.held, result.applied, result.remaining) == (1, 1, 0)
+    assert "1条县里要先核对" in result.message
+    assert records.households(phone)[0].state == records.HELD
+    assert sync(phone).error is None
+    assert records.households(phone)[0].state == records.HELD
+
+    county.import_records([("member", wife, {"deleted": False})], seen=True)
+    sync(phone)
+    assert records.households(phone)[0].state == records.SYNCED
+    assert "phone" not in displayed(phone, household_id)[wife]
 
 
 # --- links that break ---
@@ -287,11 +310,14 @@ def test_page_of_a_pull_that_was_cut_is_kept_up_to_the_last_whole_line(
 ) -> None:
     homes = [f"{i:013}" for i in range(400)]
     county.import_records(
-        [("household", home, {"village_code": VILLAGE, "address": f"第{home}号院"}) for home in homes]
+        [
+            ("household", home, {"village_code": VILLAGE, "address": f"第{home}号院"})
+            for home in homes
+        ]
     )
     with bad_link(county) as link:
         store = county.phone(tmp_path / "p.db", url=link.url)
-        client_cuts = [(1 << 30, most) for most in (6000, 6500, 7000, 7500)]
+        client_cuts = [(1 << 30, most) for most in (700, 1100, 1500, 1900)]
         link.cuts = list(client_cuts)
         result = sync_once(store, timeout_s=5)
         assert result.error is None
@@ -508,13 +534,13 @@ def test_answer_that_is_not_the_server_s_is_told_apart(
     assert result.error.words("en") in result.words("en")
 
 
-def test_link_helper_resets_where_it_is_told(county: County) -> None:
+def test_link_helper_cuts_where_it_is_told(county: County) -> None:
     """The bad link itself: without it cutting, the tests above would prove nothing."""
     import requests
 
     with bad_link(county) as link:
         assert isinstance(link, BadLink)
-        link.cuts = [(1 << 30, 20)]
+        link.cuts = [(1 << 30, 0)]
         with pytest.raises(requests.exceptions.ConnectionError):
             requests.get(f"{link.url}/health", timeout=5)
         assert requests.get(f"{link.url}/health", timeout=5).status_code == 200

@@ -22,9 +22,7 @@ TEXT = "chushan:enrol?server=https%3A%2F%2Fcounty.example%3A8443%2Fx&code=AB12-C
 
 
 def test_qr_text_tells_server_and_code() -> None:
-    assert parse_enrolment(f"  {TEXT}\n") == Enrolment(
-        "https://county.example:8443/x", "AB12-CD34"
-    )
+    assert parse_enrolment(f"  {TEXT}\n") == Enrolment("https://county.example:8443/x", "AB12-CD34")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,11 @@ def waiting(store: Store) -> list[dict[str, Any]]:
 
 def pulled(store: Store, kind: str, record_id: str, seq: int, values: dict[str, Any]) -> None:
     """Let a row of the county arrive."""
-    line = {"cursor": f"c{seq}", "more": False, "groups": [group_rows(kind, [(record_id, seq, values)])]}
+    line = {
+        "cursor": f"c{seq}",
+        "more": False,
+        "groups": [group_rows(kind, [(record_id, seq, values)])],
+    }
     with store.writing() as connection:
         inbox.apply_lines(connection, [line])
 
