@@ -39,7 +39,12 @@ class FieldView:
     hits: tuple[Mapping[str, Any], ...] = ()
     comment: str = ""
     in_conflict: bool = False
-    wide: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many of the three columns the value needs."""
+        em = sum(2 if ord(character) > 0x2000 else 1 for character in self.value)
+        return 1 if em <= 12 else 2 if em <= 40 else 3
 
     @property
     def key(self) -> str:
@@ -319,5 +324,4 @@ def _field(
         ),
         comment="；".join(comments),
         in_conflict=key in beside.conflicts,
-        wide=len(value) > 36,
     )

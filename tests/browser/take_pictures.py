@@ -69,7 +69,7 @@ def take_all(folder: Path) -> None:
 def _firm(pictures: Pictures) -> None:
     page = pictures.page
     sign_in(page, pictures.world, "firm")
-    page.get_by_label("用途（必填）").fill("余姚某电子厂招装配工 80 人")
+    page.get_by_label("用途(必填)").fill("余姚某电子厂招装配工 80 人")
     page.get_by_label("装配", exact=True).check()
     page.get_by_label("缝纫", exact=True).check()
     pictures.take("labour_ask")
