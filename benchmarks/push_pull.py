@@ -178,8 +178,10 @@ class WirePhone:
                 raise RuntimeError(f"not all applied: {outcomes[:3]}")
 
 
-def push(database_url: str, households: list[Record], members: list[Record], batch: int) -> Result:
-    """Push the households untimed, then the members timed."""
+def push_and_pull(
+    database_url: str, households: list[Record], members: list[Record], batch: int
+) -> tuple[Result, Result]:
+    """Push the households untimed and the members timed, then pull all into a new phone."""
     with running_server(database_url) as service:
         phone = WirePhone(service)
         phone.push(first_changes("household", households, 1), 500)
@@ -188,28 +190,26 @@ def push(database_url: str, households: list[Record], members: list[Record], bat
         start = time.perf_counter()
         phone.push(changes, batch)
         seconds = time.perf_counter() - start
-        return Result(seconds, service.relay.taken(), peak_memory_mb(service.process.pid))
+        pushed = Result(seconds, service.relay.taken(), peak_memory_mb(service.process.pid))
+        return pushed, _pull(service, database_url, len(households) + len(members))
 
 
-def pull(database_url: str, households: list[Record], members: list[Record]) -> Result:
-    """Pull everything into the durable database of a phone that has just been enrolled."""
+def _pull(service: Service, database_url: str, expected: int) -> Result:
     from mobile.storage.database import open_store
     from mobile.sync.attempt import sync_once
     from mobile.sync.enrol import Enrolment, enrol
 
-    with running_server(database_url) as service, tempfile.TemporaryDirectory() as folder:
-        writer = WirePhone(service)
-        writer.push(first_changes("household", households, 1), 500)
-        writer.push(first_changes("member", members, len(households) + 1), 500)
+    with tempfile.TemporaryDirectory() as folder:
         store = open_store(Path(folder) / "phone.db")
         enrol(store, Enrolment(service.url, _enrolment_code(database_url)))
         service.relay.taken()
         start = time.perf_counter()
         result = sync_once(store, timeout_s=120)
         seconds = time.perf_counter() - start
-        if result.error is not None or result.received < len(households) + len(members):
-            raise RuntimeError(f"the pull was not whole: {result}")
-        return Result(seconds, service.relay.taken(), peak_memory_mb(service.process.pid))
+        store.close()
+    if result.error is not None or result.received < expected:
+        raise RuntimeError(f"the pull was not whole: {result}")
+    return Result(seconds, service.relay.taken(), peak_memory_mb(service.process.pid))
 
 
 def _enrolment_code(database_url: str) -> str:
@@ -262,10 +262,9 @@ def measure(count: int = RECORDS, runs: int = RUNS) -> Section:
         for kind in KINDS:
             for batch in (100, 500):
                 with fresh_database(kind) as url:
-                    result = push(url, households, members, batch)
-                pushed.setdefault((kind, batch), []).append(result)
-            with fresh_database(kind) as url:
-                pulled.setdefault(kind, []).append(pull(url, households, members))
+                    up, down = push_and_pull(url, households, members, batch)
+                pushed.setdefault((kind, batch), []).append(up)
+                pulled.setdefault(kind, []).append(down)
     return _section(count, len(households), plain, anki, pushed, pulled)
 
 
