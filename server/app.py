@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
 from server.access import Server, audience, prepare_access, wall_clock
-from server.api import docs
-from server.api.problems import ProblemApi, handle_errors
+from server.api import docs, health, labour, sync
+from server.api.problems import ProblemApi, handle_errors, is_api_request
 from server.observe import configure_logs, observe
 from server.settings import Settings, secret_key_of
 from server.storage.engine import open_engine
+from server.web import accounts, conflicts, home, pages, review, roster
+from server.web import labour as labour_pages
+from shared_schemas.errors import ChushanError, ErrorCode
+from shared_schemas.protocol import PACKED
 
-API_MODULES = ("sync", "labour", "health")
-WEB_MODULES = ("accounts", "review", "conflicts", "roster", "labour", "home")
 SMALL_BODY_BYTES = 64 * 1024
 
 
@@ -51,28 +50,32 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> 
     )
     observe(app)
     prepare_access(app)
-    handle_errors(app)
+    handle_errors(app, page=_error_page)
+    app.before_request(_check_media_type)
     csrf = CSRFProtect(app)
     api = app.extensions["chushan_api"] = ProblemApi(app)
-    for name in API_MODULES:
-        blueprint = _blueprint(f"server.api.{name}")
-        if blueprint is not None:
-            csrf.exempt(blueprint)
-            api.register_blueprint(blueprint)
-    app.register_blueprint(docs.blueprint)
-    for name in WEB_MODULES:
-        blueprint = _blueprint(f"server.web.{name}")
-        if blueprint is not None:
-            app.register_blueprint(blueprint)
+    for part in (sync, labour, health):
+        csrf.exempt(part.blueprint)
+        api.register_blueprint(part.blueprint)
+    for page in (docs, accounts, review, conflicts, roster, labour_pages, home):
+        app.register_blueprint(page.blueprint)
     app.view_functions["static"] = audience("public")(app.view_functions["static"])
     app.after_request(_protect)
     return app
 
 
-def _blueprint(module: str) -> Any:
-    if find_spec(module) is None:
-        return None
-    return import_module(module).blueprint
+def _error_page(error: ErrorCode, detail: str) -> str:
+    lang = pages.language()
+    shown, _ = pages.page(
+        "error.html", title=error.title(lang), action=error.action(lang), detail=detail
+    )
+    return shown
+
+
+def _check_media_type() -> None:
+    known = request.is_json or request.mimetype == PACKED
+    if is_api_request() and request.content_length and not known:
+        raise ChushanError("wrong_media_type", supported=["application/json"])
 
 
 def _protect(response: Response) -> Response:

@@ -25,6 +25,7 @@ from server.services.enrol import hash_token
 from server.services.sign_in import hash_password
 from server.storage.accounts import User, add_api_key, add_organisation, add_user
 from server.storage.devices import Device, add_device
+from server.storage.divisions import count_divisions
 from server.storage.engine import writing
 from shared_schemas import SCHEMA_VERSION, ids, resident_id, wire
 from shared_schemas.changes import Change
@@ -174,8 +175,9 @@ def changes(
 
 
 def villages(conn: Connection) -> None:
-    """Store the townships and villages of both demo counties."""
-    store_places(conn, demo_divisions())
+    """Store the townships and villages of both demo counties, once."""
+    if count_divisions(conn, level=5) == 0:
+        store_places(conn, demo_divisions())
 
 
 def a_user(

@@ -6,6 +6,7 @@ One place, so that a 404 of the router, a refused argument and a failed transact
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 import marshmallow as ma
@@ -59,8 +60,12 @@ class ProblemApi(Api):
         return answer_http_exception(error)
 
 
-def handle_errors(app: Flask) -> None:
-    """Make the app answer every error as a problem."""
+Page = Callable[[ErrorCode, str], str]
+
+
+def handle_errors(app: Flask, *, page: Page) -> None:
+    """Make the app answer every error as a problem; `page` draws one for a person."""
+    app.extensions["chushan_error_page"] = page
     app.register_error_handler(ChushanError, answer_chushan_error)
     app.register_error_handler(HTTPException, answer_http_exception)
     app.register_error_handler(Exception, answer_failure)
@@ -95,6 +100,8 @@ def answer_http_exception(error: HTTPException) -> Any:
 
 def answer_failure(error: Exception) -> Any:
     """Answer what nobody expected: logged without its message, told without a traceback."""
+    if isinstance(error, RecursionError):  # a body that nests without end
+        return problem(ERRORS["malformed"])
     log_failure(error)
     return problem(ERRORS["busy" if isinstance(error, OperationalError) else "internal"])
 
@@ -144,6 +151,15 @@ def problem(
 
 
 def _page(error: ErrorCode, detail: str) -> str:
+    try:
+        page: Page = current_app.extensions["chushan_error_page"]
+        return page(error, detail)
+    except Exception as failure:  # the page asks the database, which may be what failed
+        log_failure(failure)
+        return _bare_page(error, detail)
+
+
+def _bare_page(error: ErrorCode, detail: str) -> str:
     lines = [f"<p>{html.escape(detail)}</p>"] if detail else []
     for lang in LANGUAGES:
         lines.append(f'<h2 lang="{lang}">{html.escape(error.title(lang))}</h2>')

@@ -27,7 +27,13 @@ from shared_schemas.messages import (
     PushAnswer,
     PushRequest,
 )
-from shared_schemas.protocol import MAX_PACKED_BYTES, MAX_PAGE, PACKED, SUPPORTED_PROTOCOLS
+from shared_schemas.protocol import (
+    MAX_PACKED_BYTES,
+    MAX_PAGE,
+    PACKED,
+    PROTOCOL,
+    SUPPORTED_PROTOCOLS,
+)
 from shared_schemas.wire import NotAMessageError, dictionary, pack, parse_json, to_json, unpack
 
 blueprint = Blueprint(
@@ -136,7 +142,10 @@ def _pushed_message() -> dict[str, Any]:
     except NotAMessageError as error:
         raise ChushanError("malformed") from error
     except ma.ValidationError as error:
-        if isinstance(message, dict) and message.get("protocol") not in SUPPORTED_PROTOCOLS:
+        if (
+            isinstance(message, dict)
+            and message.get("protocol", PROTOCOL) not in SUPPORTED_PROTOCOLS
+        ):
             raise ChushanError("unknown_protocol", supported=sorted(SUPPORTED_PROTOCOLS)) from error
         raise ChushanError("invalid_message", errors=error.normalized_messages()) from error
     return loaded
