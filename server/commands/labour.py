@@ -45,8 +45,8 @@ def _told(name: str) -> str:
 @click.option("--occupation", "occupations", type=_codes("occupation"), multiple=True,
               help=f"Wished occupation; several may be given. {_told('occupation')}")  # fmt: skip
 @click.option("--sex", type=_codes("sex"), help=_told("sex"))
-@click.option("--age-min", type=click.IntRange(16, 99))
-@click.option("--age-max", type=click.IntRange(16, 120))
+@click.option("--age-min", type=click.IntRange(16, 99), help="At least this old.")
+@click.option("--age-max", type=click.IntRange(16, 120), help="At most this old.")
 @click.option("--reach", type=_codes("reach"), help=f"At least this far. {_told('reach')}")
 @click.option("--wage-max", type=click.IntRange(0, 50_000), help="Asks for no more, yuan a month.")
 @click.option("--available-by", type=click.DateTime(["%Y-%m-%d"]), help="Can start by this day.")
@@ -54,9 +54,11 @@ def _told(name: str) -> str:
               help=f"At least this well. {_told('mandarin')}")  # fmt: skip
 @click.option("--together", type=_codes("together_with"), help=_told("together_with"))
 @click.option("--township", help="Division code of 9 or 12 digits.")
-@click.option("--confirmed-within-days", type=click.IntRange(1, 180))
+@click.option("--confirmed-within-days", type=click.IntRange(1, 180),
+              help="Asked again within so many days.")  # fmt: skip
 @click.option("--minors", is_flag=True, help="Also people of 16 and 17, for lawful posts only.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True,
+              help="Language of the headings.")  # fmt: skip
 def export(file: Path, name: str, purpose: str, lang: str, **filters: Any) -> None:
     """Pull a list for a firm and write it to FILE (.xlsx).
 
