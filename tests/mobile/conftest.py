@@ -15,8 +15,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def county(tmp_path: Path) -> Iterator[County]:
+def county(tmp_path: Path, upgraded_sqlite: Path) -> Iterator[County]:
     (tmp_path / "county").mkdir()
-    serving = County(tmp_path / "county")
+    serving = County(tmp_path / "county", upgraded_sqlite)
     yield serving
     serving.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -131,7 +132,9 @@ def a_submitted_household(store: Store, surname: str = "韦", serial: int = 100)
 class County:
     """A real server with its database, served over HTTP on loopback."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, folder: Path, template: Path, *, clock: Callable[[], int] | None = None
+    ) -> None:
         from werkzeug.serving import make_server
 
         from server.access import wall_clock
@@ -140,7 +143,6 @@ class County:
         from server.storage.accounts import User, add_user
         from server.storage.divisions import store_divisions
         from server.storage.engine import writing
-        from server.storage.migrate import upgrade
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         settings = Settings(
@@ -150,11 +152,11 @@ class County:
             requests_per_minute=1_000_000,
             log_level="ERROR",
         )
+        shutil.copy(template, folder / "county.db")
         self.folder = folder
         self.app = create_app(settings, clock=clock or wall_clock)
         self.server = self.app.extensions["chushan"]
         self.engine = self.server.engine
-        upgrade(self.engine)
         self.reviewer = User("reviewer", "reviewer", "审核员", "county", COUNTY, None)
         with writing(self.engine) as conn:
             places = [p for p in demo_divisions() if p.code12[:6] == COUNTY]
