@@ -84,16 +84,16 @@ class RecordForm:
         self.preset = dict(preset or {})
         """What the program answers until a person says otherwise; saved with the first touch."""
         self.drafts: dict[str, Draft] = {}
-        self._show_missing = False
+        self.next_was_refused = False
 
     @property
     def show_missing(self) -> bool:
         """Whether fields without an answer show that one is needed: set it when “next” was refused."""
-        return self._show_missing or self.visit.show_missing
+        return self.next_was_refused or self.visit.show_missing
 
     @show_missing.setter
     def show_missing(self, wanted: bool) -> None:
-        self._show_missing = wanted
+        self.next_was_refused = wanted
 
     @property
     def values(self) -> dict[str, Any]:
@@ -210,12 +210,7 @@ class RecordForm:
 
     def _hits(self) -> list[tuple[str, Hit]]:
         """Return the hits that a screen shows beside a field of this record."""
-        placed = ((self.visit.place_of(hit), hit) for hit in self.visit.problems_beside(self))
-        return [
-            (place.field, hit)
-            for place, hit in placed
-            if place is not None and place.record_id == self.record_id
-        ]
+        return self.visit.hits_of(self)
 
     def _shows(self, name: str, hit: Hit) -> bool:
         is_answered = self.values.get(name) is not None and hit.rule not in MISSING_RULES

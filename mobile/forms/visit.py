@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,7 +144,12 @@ class Visit:
             if draft.record_id not in self._forms:
                 self._forms[draft.record_id] = RecordForm(self, draft.kind, draft.record_id)
             self._forms[draft.record_id].drafts[draft.field] = draft
+        self._forget_hits()
+
+    def _forget_hits(self) -> None:
+        """Have the rules checked again when somebody asks: an answer may change any of them."""
         self._hits: list[Hit] | None = None
+        self._hits_by_record: dict[str, list[tuple[str, Hit]]] | None = None
 
     # What the visit is
 
@@ -244,7 +249,9 @@ class Visit:
         """
         self._save([(form, answers)], at=at)
 
-    def _save(self, answered: list[tuple[RecordForm, Mapping[str, Any]]], *, at: str = "") -> None:
+    def _save(
+        self, answered: Sequence[tuple[RecordForm, Mapping[str, Any]]], *, at: str = ""
+    ) -> None:
         if self._locked:
             raise VisitLockedError
         wanted: dict[tuple[str, str], Any] = {}
@@ -268,7 +275,7 @@ class Visit:
                 self._keep_place(connection, Position(form.record_id, group, at))
         for draft in kept:
             self._forms[draft.record_id].drafts[draft.field] = draft
-        self._hits = None
+        self._forget_hits()
 
     def _draft(self, form: RecordForm, name: str, value: Any, at_ms: int) -> Draft:
         epoch, base = form.source(name)
@@ -363,7 +370,7 @@ class Visit:
                 drafts.drop_record(connection, other.record_id)
         for other in new:
             del self._forms[other.record_id]
-        self._hits = None
+        self._forget_hits()
 
     def accept_warning(self, hit: Hit, reason: str) -> None:
         """Keep the cadre's reason for a warning."""
@@ -395,11 +402,25 @@ class Visit:
             self._hits = check_bundle(self._bundle(self._submitted()), self._surroundings())
         return self._hits
 
-    def problems_beside(self, form: RecordForm) -> list[Hit]:
-        """Return the hits that a form may show: its own too where nothing was answered in it yet."""
-        if form in self.records() or form.is_void or not form.show_missing:
-            return self.problems()
-        return check_bundle(self._bundle([*self._submitted(), form]), self._surroundings())
+    def hits_of(self, form: RecordForm) -> list[tuple[str, Hit]]:
+        """Return the hits that stand beside the fields of one record, as (field, hit).
+
+        A record in which nothing was answered is not checked, unless its “next” was refused.
+        """
+        if not form.is_born and form is not self.household and form.next_was_refused:
+            alone = check_bundle(self._bundle([*self._submitted(), form]), self._surroundings())
+            return self._placed(alone).get(form.record_id, [])
+        if self._hits_by_record is None:
+            self._hits_by_record = self._placed(self.problems())
+        return self._hits_by_record.get(form.record_id, [])
+
+    def _placed(self, hits: list[Hit]) -> dict[str, list[tuple[str, Hit]]]:
+        placed: dict[str, list[tuple[str, Hit]]] = {}
+        for hit in hits:
+            place = self.place_of(hit)
+            if place is not None:
+                placed.setdefault(place.record_id, []).append((place.field, hit))
+        return placed
 
     def blocking(self) -> list[Hit]:
         """Return the hits that stand in the way of a submit: errors, and warnings without a reason."""

@@ -149,7 +149,7 @@ def dumps(value: Any) -> str:
 
 def tick(connection: sqlite3.Connection, clock: Callable[[], int]) -> int:
     """Return the time of an edit: the clock, but always later than the edit before."""
-    at_ms = max(clock(), get(connection, "last_at_ms", 0) + 1)
+    at_ms = max(clock(), int(get(connection, "last_at_ms", 0)) + 1)
     put(connection, "last_at_ms", at_ms)
     return at_ms
 

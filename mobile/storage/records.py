@@ -282,7 +282,8 @@ def _listed(
     household_id: str | None = None,
 ) -> list[_Listed]:
     """Return households with the drafts of open visits over them; each of six tables is read once."""
-    chosen, args = "1", ()
+    chosen = "1"
+    args: tuple[str, ...] = ()
     if household_id is not None:
         chosen, args = "h.id = ?", (household_id,)
     elif village_code is not None:

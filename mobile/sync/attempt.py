@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from mobile.storage import inbox, outbox
@@ -177,13 +178,13 @@ class _Attempt:
         self.report("hello", 0, 1)
         connection = self.store.connection
         incarnation = get(connection, "incarnation")
-        answer = self.insist(lambda: client.hello(incarnation))
+        answer = self.insist(partial(client.hello, incarnation))
         epoch = get(connection, "epoch")
         others: dict[str, int] = {}
         if epoch is not None and epoch != answer["epoch"]:
             # Restored from a backup: it may have forgotten changes of earlier lives as well.
             for earlier in outbox.old_incarnations(connection):
-                others[earlier] = self.insist(lambda e=earlier: client.hello(e))["acked"]
+                others[earlier] = self.insist(partial(client.hello, earlier))["acked"]
         with self.store.writing() as connection:
             inbox.keep_hello(connection, answer)
             if answer["acked"] >= get(connection, "next_n", 1):
