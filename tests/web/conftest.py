@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import PASSWORD, WANGMO, a_phone, a_user, sign_in, villages
+from builders import PASSWORD, WANGMO, a_phone, a_user, sign_in
 from flask import Flask
 from sqlalchemy import Engine
 
@@ -16,6 +16,5 @@ def office(app: Flask, engine: Engine) -> Office:
     """Return a county office at work."""
     phone = a_phone(app, engine)
     with writing(engine) as conn:
-        villages(conn)
         reviewer = a_user(conn, role="county", scope=WANGMO, password=PASSWORD)
     return Office(app, engine, reviewer, sign_in(app, reviewer.login), phone)
