@@ -31,7 +31,7 @@ from shared_schemas.codes import divisions
 from shared_schemas.ids import household_id
 
 MEMBERS = 100_000
-RUNS = 200
+RUNS = 100
 PAGE = 200
 COUNTY = "522326"
 TODAY = REFERENCE_DAY.isoformat()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     delete,
@@ -62,10 +63,9 @@ class Criteria:
     township: str | None = None
 
 
-def _held_by_other(criteria: Criteria) -> ColumnElement[bool]:
-    return exists().where(
-        hold.c.county == labourer.c.county,
-        hold.c.member_id == labourer.c.member_id,
+def _held_by_others(criteria: Criteria) -> Select[Any]:
+    return select(hold.c.member_id).where(
+        hold.c.county.in_(criteria.counties),
         hold.c.org_id != criteria.org_id,
         hold.c.until_ms > criteria.now_ms,
     )
@@ -75,7 +75,9 @@ def _is_available(criteria: Criteria) -> ColumnElement[bool]:
     """The availability predicate of domain.md 4.7, whole, with the filters of one request."""
     l = labourer.c  # noqa: E741 - read beside the definition it is clearer than a long name
     conditions = [
-        l.county.in_(criteria.counties),
+        l.county.in_(criteria.counties)
+        if len(criteria.counties) != 1
+        else l.county == criteria.counties[0],
         l.share_hr,
         ~l.gone,
         l.listable,
@@ -86,7 +88,8 @@ def _is_available(criteria: Criteria) -> ColumnElement[bool]:
         l.confirmed_on >= criteria.confirmed_since,
         or_(l.available_from.is_(None), l.available_from <= criteria.available_by),
         l.birth_date <= criteria.born_on_or_before,
-        ~_held_by_other(criteria),
+        # Few people are held, so they are looked up once, not asked about for every row.
+        l.member_id.not_in(_held_by_others(criteria)),
     ]
     if criteria.born_after is not None:
         conditions.append(l.birth_date > criteria.born_after)
@@ -140,15 +143,20 @@ def available_labourers(
 
     `not_in_pull` leaves out those whom that pull already listed: its next page.
     """
-    query = (
-        select(*_SHOWN)
-        .where(_is_available(criteria))
-        .order_by(labourer.c.confirmed_on.desc(), labourer.c.county, labourer.c.member_id)
-        .limit(limit)
-    )
-    if not_in_pull is not None:
-        query = query.where(~_listed_by(not_in_pull))
-    return list(conn.execute(query).all())
+    found: list[Row[Any]] = []
+    for county in criteria.counties:
+        # One county after the other: each comes out of the index in order and stops when full.
+        query = (
+            select(*_SHOWN)
+            .where(_is_available(replace(criteria, counties=(county,))))
+            .order_by(labourer.c.confirmed_on.desc(), labourer.c.member_id.desc())
+            .limit(limit)
+        )
+        if not_in_pull is not None:
+            query = query.where(~_listed_by(not_in_pull))
+        found += conn.execute(query).all()
+    found.sort(key=lambda row: (row.confirmed_on, row.member_id), reverse=True)
+    return found[:limit]
 
 
 def _listed_by(pull_id: str) -> ColumnElement[bool]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -324,7 +325,33 @@ Derived at approval from the approved values; a withdrawal of consent or a death
 firm_reveal. `occupations`: wished codes
 between commas (`,01,03,`), `*` for any. `partners`: member ids of the spouse, father, son or brother
 whom this person wants to go with. `listable`: has an ID number."""
-Index(None, labourer.c.county, labourer.c.share_hr, labourer.c.wants_job, labourer.c.confirmed_on)
+Index(
+    "ix_labourer_list",
+    labourer.c.county,
+    labourer.c.confirmed_on,
+    labourer.c.member_id,
+    labourer.c.wants_job,
+    labourer.c.state,
+    labourer.c.labour_ability,
+    labourer.c.in_school,
+    labourer.c.graduates_on,
+    labourer.c.available_from,
+    labourer.c.birth_date,
+    labourer.c.sex,
+    labourer.c.reach,
+    labourer.c.wage_floor,
+    labourer.c.speaks_mandarin,
+    labourer.c.together_with,
+    labourer.c.village_code,
+    labourer.c.occupations,
+    labourer.c.share_hr,
+    labourer.c.gone,
+    labourer.c.listable,
+    sqlite_where=text("share_hr = 1 AND gone = 0 AND listable = 1"),
+    postgresql_where=text("share_hr AND NOT gone AND listable"),
+)
+"""The labour list asks nothing else of a labourer, so a page is found and a total counted without
+the table; in the list's order, so that a page ends as soon as it is full."""
 Index(None, labourer.c.county, labourer.c.household_id)
 
 hold = _table(
