@@ -50,7 +50,9 @@ def log_failure(error: BaseException) -> None:
 
     Messages of database errors quote values, and values are personal data.
     """
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    every = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in every if "site-packages" not in frame.filename]
+    frames = [*own[-8:], *every[-1:]]
     log.error(
         "request_failed",
         error=type(error).__name__,
