@@ -25,6 +25,7 @@ from mobile.sync.client import (
     NotEnrolled,
     NotOurServer,
     Refused,
+    Silent,
     SyncError,
 )
 from shared_schemas import SCHEMA_VERSION, wire
@@ -38,7 +39,7 @@ FIRST_SIZE, LEAST_SIZE, MOST_SIZE = 100, 8, 1000
 
 PAGE_ROWS = 2000
 FRUITLESS = 6
-"""Cuts in a row with nothing gained before an attempt gives up."""
+"""Cuts in a row with nothing gained before an attempt gives up. A long silence counts for three."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0
 RENUMBERINGS = 4
@@ -135,6 +136,11 @@ def last_result(store: Store) -> SyncResult | None:
     return SyncResult(**kept) if kept else None
 
 
+def weight(error: SyncError) -> int:
+    """Return how much a failure takes off the cadre's patience."""
+    return 3 if isinstance(error, Silent) else 1
+
+
 def _silent(_stage: str, _done: int, _total: int) -> None:
     """Report progress to nobody."""
 
@@ -218,7 +224,7 @@ class _Attempt:
                     self.renumber(batch, refusal)
                 continue
             except (CutShort, NoSignal) as error:
-                cuts += 1
+                cuts += weight(error)
                 size, successes = max(LEAST_SIZE, size // 2), 0
                 self.pause(cuts, error)
                 continue
@@ -303,7 +309,7 @@ class _Attempt:
                     inbox.begin_full_pull(connection)
                 return False
             except (CutShort, NoSignal) as error:
-                cuts += 1
+                cuts += weight(error)
                 self.pause(cuts, error)
                 continue
             if more is None:
@@ -341,7 +347,7 @@ class _Attempt:
             try:
                 return ask()
             except CutShort as error:
-                cuts += 1
+                cuts += weight(error)
                 self.pause(cuts, error)
 
     def pause(self, cuts: int, error: SyncError) -> None:

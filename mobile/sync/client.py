@@ -44,6 +44,10 @@ class CutShort(SyncError):  # noqa: N818
     key = "sync.error.cut_short"
 
 
+class Silent(CutShort):
+    """The server was reached and said nothing for as long as we wait."""
+
+
 class CaptivePortal(SyncError):  # noqa: N818
     """A page for people came instead of the server's answer."""
 
@@ -215,9 +219,13 @@ class Client:
             raise TLSFailed from error
         except requests.exceptions.ConnectTimeout as error:
             raise NoSignal from error
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise NotOurServer from error
-        except requests.exceptions.MissingSchema as error:
+        except requests.exceptions.ReadTimeout as error:
+            raise Silent from error
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+        ) as error:
             raise NotOurServer from error
         except requests.exceptions.ConnectionError as error:
             raise (CutShort if _was_connected(error) else NoSignal) from error

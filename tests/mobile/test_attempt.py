@@ -1,6 +1,7 @@
 """A sync against the county's real server over real sockets, also where the link breaks."""
 
 import dataclasses
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -348,6 +349,68 @@ def test_second_sync_at_the_same_time_is_refused(phone: Store) -> None:
     result = sync_once(phone, on_progress=again)
     assert result.error is None
     assert isinstance(nested[0].error, AlreadyRunning)
+
+
+def test_server_that_says_nothing_is_given_up_soon(store: Store) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        with store.writing() as connection:
+            put(connection, "server", f"http://127.0.0.1:{mute.getsockname()[1]}")
+            put(connection, "token", "t")
+        began = time.monotonic()
+        result = sync_once(store, timeout_s=0.3)
+    assert isinstance(result.error, CutShort)
+    assert time.monotonic() - began < 3
+
+
+SERIALS = itertools.count(100, 7)
+EDITS = st.tuples(st.integers(0, 1), st.sampled_from(["address", "phone", "group_no", "sync"]))
+
+
+@given(actions=st.lists(EDITS, min_size=4, max_size=14))
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_however_two_phones_interleave_they_end_alike_and_no_unseen_value_is_lost(
+    county: County, phone: Store, other_phone: Store, actions: list[tuple[int, str]]
+) -> None:
+    phones = (phone, other_phone)
+    household_id = a_submitted_household(phone, serial=next(SERIALS))
+    sync(phone)
+    sync(other_phone)
+    superseded: set[tuple[str, str]] = set()
+    authored: dict[tuple[int, str], list[str]] = {}
+    for i, (who, what) in enumerate(actions):
+        if what == "sync":
+            sync(phones[who])
+            continue
+        visit = a_visit(phones[who], household_id)
+        visit.recall()
+        seen = visit.household.values.get(what)
+        superseded.add((what, str(seen)))
+        superseded |= {(what, value) for value in authored.get((who, what), [])}
+        value = (
+            f"1{3 + who}0{time.monotonic_ns() % 10**6:06}{i:02}"
+            if what == "phone"
+            else f"{who}-{i}"
+        )
+        authored.setdefault((who, what), []).append(value)
+        visit.household.answer(what, value)
+        assert visit.submit().submitted
+    for store in (*phones, *phones):
+        assert sync(store).remaining == 0
+    assert displayed(phone, household_id) == displayed(other_phone, household_id)
+    stored = county.values("household", household_id)
+    assert stored == displayed(phone, household_id)[household_id]
+    kept = {(name, str(value)) for name, value in stored.items()}
+    for conflict in records.conflicts(phone, household_id):
+        kept |= {(conflict["field"], str(conflict[side])) for side in ("ours", "theirs")}
+    for (_, what), values in authored.items():
+        for value in values:
+            assert (what, value) in kept | superseded
 
 
 # --- restores, copies, versions ---

@@ -4,18 +4,30 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 import traceback
 from pathlib import Path
 from typing import Any
 
-from phones import CADRE, TODAY, VILLAGE, a_filled_visit, a_visit
+from phones import (
+    CADRE,
+    TODAY,
+    VILLAGE,
+    County,
+    a_filled_visit,
+    a_submitted_household,
+    a_visit,
+    sync,
+)
 
 from mobile.forms.visit import Visit, open_visit
-from mobile.storage import drafts, outbox
+from mobile.storage import drafts, outbox, records
 from mobile.storage.database import Store, open_store
 
 ROUNDS = 25
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def work(path: Path, say: int, seed: int) -> None:
@@ -149,3 +161,50 @@ def test_whatever_was_touched_before_a_kill_is_there_and_the_same_question_opens
         store.close()
     assert answers_seen > 100
     assert handings_in >= ROUNDS // 5
+
+
+SYNCING = """
+import sys
+from mobile.storage.database import open_store
+from mobile.sync.attempt import sync_once
+store = open_store(sys.argv[1])
+print("begun", flush=True)
+sync_once(store, timeout_s=5, on_progress=lambda *_: print(".", end="", flush=True))
+"""
+
+
+def test_sync_that_is_killed_anywhere_goes_on_and_counts_once(
+    county: County, tmp_path: Path
+) -> None:
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    source = random.Random(seed)
+    path = tmp_path / "p.db"
+    store = county.phone(path)
+    mine = [a_submitted_household(store, serial=serial) for serial in range(100, 990, 40)]
+    theirs = [f"{i:013}" for i in range(300)]
+    county.import_records(
+        [("household", home, {"village_code": VILLAGE, "address": "寨脚"}) for home in theirs]
+    )
+    store.close()
+    for _ in range(8):
+        child = subprocess.Popen(
+            [sys.executable, "-c", SYNCING, str(path)], stdout=subprocess.PIPE, cwd=ROOT
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.stdout.read(source.randrange(1, 7))
+        time.sleep(source.uniform(0, 0.05))
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    store = open_store(path)
+    result = sync(store)
+    assert result.remaining == 0
+    arrived = county.changes()
+    assert len(arrived) == 8 * len(mine)
+    assert [change.n for change in arrived] == list(range(1, len(arrived) + 1))
+    assert {change.outcome for change in arrived} == {"applied"}
+    states = {row.id: row.state for row in records.households(store)}
+    assert states == dict.fromkeys(mine, records.SYNCED) | dict.fromkeys(theirs, records.TO_VISIT)
+    store.close()
