@@ -21,6 +21,8 @@ class Event:
     what: str
     lines: tuple[str, ...] = ()
     more: int = 0
+    seq: int = 1 << 62
+    """Order among events of one moment; a decision comes after what it is about."""
 
 
 MOST_LINES = 6
@@ -41,7 +43,7 @@ def history(
         pushes.setdefault((change.received_at_ms, change.incarnation), []).append(change)
     events = [_push(group, people, owner, lang, places) for group in pushes.values()]
     events += [_decision(row, lang) for row in audits]
-    return sorted(events, key=lambda event: event.at_ms, reverse=True)
+    return sorted(events, key=lambda event: (event.at_ms, event.seq), reverse=True)
 
 
 def _push(
@@ -81,6 +83,7 @@ def _push(
         what=text(f"pages.history.{source}", lang),
         lines=tuple(line.strip() for line in lines[:MOST_LINES]),
         more=max(0, len(lines) - MOST_LINES),
+        seq=max(change.seq for change in group),
     )
 
 

@@ -366,3 +366,35 @@ def test_home_counts_the_day(office: Office) -> None:
         office.phone.submit(a_family())
     page = office.browser.get("/").text
     assert "已走访 2 / 2 户" in page
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "sees"),
+    [("township", VILLAGE[:9], "村"), ("prefecture", "5223", "望谟县"), ("admin", "", "望谟县"),
+     ("cadre", VILLAGE[:9], "请用手机应用")],
+)  # fmt: skip
+def test_each_role_has_a_first_page(office: Office, role: str, scope: str, sees: str) -> None:
+    office.phone.submit(a_family())
+    answer = office.someone(role, scope).get("/")
+    assert answer.status_code == 200
+    assert sees in answer.text
+
+
+def test_other_county_cannot_touch_conflicts_held_changes_or_imports(
+    office: Office, clock: Clock
+) -> None:
+    family = a_family()
+    a_conflict(office, family, clock)
+    conflict_id = next(key for kind, key in office.phone.pull() if kind == "conflict")
+    narrow = a_phone(office.app, office.engine, scope=OTHER_TOWNSHIP_VILLAGE[:9])
+    narrow.submit(dataclasses.replace(a_family(), edits=family.edits[:1]))
+    stranger = office.someone("county", ZHENFENG)
+    assert family.member not in stranger.get("/conflicts").text
+    for path, data in (
+        (f"/conflicts/{conflict_id}", {"choice": "ours"}),
+        (f"/held/{narrow.incarnation}/1/apply", {}),
+        (f"/held/{narrow.incarnation}/1/close", {"reason": "x"}),
+    ):
+        assert office.post(path, data, stranger).status_code == 404, path
+    assert stranger.get(f"/roster/{conflict_id}").status_code == 404
+    assert office.review(family.household).lane == "red"
