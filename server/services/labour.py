@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row
 from server.services.labourers import ETHNIC, card_fields, reveal_fields
 from server.storage import labour as storage
 from server.storage.accounts import Firm
+from server.storage.divisions import place_names
 from shared_schemas.codes.divisions import division
 from shared_schemas.errors import ChushanError
 from shared_schemas.fields import Declared, age_on
@@ -349,10 +350,8 @@ def _list_rows(
     listed = dict(numbers) | storage.list_numbers(conn, pull_id, firm.counties, elsewhere)
     pairs = pair_numbers(rows, listed)
     holds = storage.holds_on(conn, firm.counties, list(numbers))
-    names = storage.division_names(
-        conn,
-        [f"{row.county}000000" for row in rows] + [f"{row.village_code[:9]}000" for row in rows],
-    )
+    counties = {f"{row.county}000000" for row in rows}
+    names = place_names(conn, counties | {f"{row.village_code[:9]}000" for row in rows})
 
     def held_until(row: Row[Any]) -> int | None:
         held = holds.get((row.county, row.member_id))

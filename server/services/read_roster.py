@@ -40,6 +40,7 @@ NAME, ID_NO, RELATION = ("member", "name"), ("member", "id_no"), ("member", "rel
 HEAD_OF_HOUSEHOLD = "02"
 HEADING_ROWS_SEARCHED = 30
 SAMPLE_ROWS = 5
+MOST_ROWS_MERGED = 100
 MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
 
 PLACE_HEADINGS: Mapping[Target, tuple[str, ...]] = {
@@ -99,8 +100,26 @@ class _Calamine(_Sheet):
 
     def rows(self) -> Iterator[tuple[int, Mapping[int, Cell]]]:
         left = (self._sheet.start or (0, 0))[1]
+        merged = self._merged_downwards()
+        above: dict[int, Cell] = {}
         for row_no, cells in enumerate(self._sheet.iter_rows(), start=1):
-            yield row_no, {left + n: cell for n, cell in enumerate(cells, start=1)}
+            found: dict[int, Cell] = {left + n: cell for n, cell in enumerate(cells, start=1)}
+            for column, is_first in merged.get(row_no, ()):
+                if is_first:
+                    above[column] = found.get(column)
+                else:
+                    found[column] = above.get(column)
+            yield row_no, found
+
+    def _merged_downwards(self) -> Mapping[int, Sequence[tuple[int, bool]]]:
+        """Return (column, whether the value stands here) by row: a household's cells are often
+        merged over the rows of its members, and a file keeps the value in the first one only."""
+        merged: dict[int, list[tuple[int, bool]]] = {}
+        for (top, left), (bottom, right) in self._sheet.merged_cell_ranges or ():
+            if left == right and top < bottom <= top + MOST_ROWS_MERGED:
+                for row in range(top, bottom + 1):
+                    merged.setdefault(row + 1, []).append((left + 1, row == top))
+        return merged
 
 
 class _Csv(_Sheet):
@@ -379,6 +398,8 @@ def missing_columns(mapping: Mapping[int, Target], *, scope: str = "") -> tuple[
 
 
 _BLANKS = frozenset({"", "-", "--", "—", "——", "/", "\\", "无数据", "NULL", "null", "None", "#N/A"})
+_NONE_WORDS = frozenset({"无", "没有", "暂无", "未办", "未办理", "不详"})
+_HAVE_NO_WORD_FOR_NONE = frozenset({"resident_id", "phone", "division", "skills", "number"})
 _SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?[Ee]\+?\d{2}")
 _WRITTEN_AS_NUMBER_MOST = 10**15
 """A spreadsheet keeps 15 digits of a number; what is longer has lost its end."""
@@ -436,8 +457,11 @@ def _meant(declared: Declared, cell: Cell, heading: str) -> Any:
     if declared.widget in ("text", "name", "resident_id") and is_rounded_number(cell):
         raise Unreadable(ROUNDED)
     typed = unicodedata.normalize("NFKC", cell_text(cell)).strip()
-    if typed in _BLANKS:
+    if typed in _BLANKS or (typed in _NONE_WORDS and declared.widget in _HAVE_NO_WORD_FOR_NONE):
         return None
+    if declared.widget == "name":
+        # Offices pad names of two characters to the width of three.
+        typed = re.sub(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])", "", typed)
     reader = _READERS.get(declared.widget)
     return reader(declared, typed) if reader else declared.parsed(typed)
 
@@ -621,7 +645,7 @@ def _day(cell: Cell, heading: str) -> str | None:
             return (_EXCEL_EPOCH + dt.timedelta(days=whole)).isoformat()
         return _written_day(str(whole), heading)
     typed = unicodedata.normalize("NFKC", cell_text(cell)).strip()
-    if typed in _BLANKS:
+    if typed in _BLANKS | _NONE_WORDS:
         return None
     if re.fullmatch(r"[3-7]\d{4}(\.\d+)?", typed):
         return (_EXCEL_EPOCH + dt.timedelta(days=int(float(typed)))).isoformat()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,6 @@ from sqlalchemy import (
 
 from server.storage.engine import upsert
 from server.storage.tables import (
-    division,
     hold,
     labourer,
     list_pull,
@@ -367,18 +366,6 @@ def pulls_of_firm(conn: Connection, org_id: str, *, limit: int = 50) -> list[Row
         .limit(limit)
     )
     return list(conn.execute(query).all())
-
-
-def division_names(conn: Connection, codes: Iterable[str]) -> dict[str, str]:
-    """Return the names of divisions by their 12-digit codes; unknown codes are left out."""
-    wanted = sorted(set(codes))
-    found: dict[str, str] = {}
-    for start in range(0, len(wanted), CHUNK):
-        query = select(division.c.code, division.c.name).where(
-            division.c.code.in_(wanted[start : start + CHUNK])
-        )
-        found |= {row.code: row.name for row in conn.execute(query)}
-    return found
 
 
 def firms_named(conn: Connection, name_or_id: str) -> list[Row[Any]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import xlsxwriter
 from sheets import text, xls, xlsx
 
 from server.services.read_roster import (
@@ -264,6 +266,31 @@ def test_one_word_may_say_two_things() -> None:
     [row] = parsed(headings, [*ROW, "文盲", "脱贫不稳定户"])
     assert (row.member["education"], row.member["illiterate"]) == ("90", True)
     assert (row.household["category"], row.household["monitor_type"]) == ("4", "1")
+
+
+def test_a_name_padded_with_spaces_and_a_number_written_as_none_are_understood() -> None:
+    [row] = parsed(HEADINGS, [*ROW[:2], "韦　 山", "无", "之子"])
+    assert not row.faults
+    assert row.member == {"name": "韦山", "relation": "20"}
+
+
+def test_household_cells_merged_over_the_members_rows_count_for_each() -> None:
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEADINGS)
+    sheet.merge_range(1, 0, 3, 0, "5223260001")
+    sheet.merge_range(1, 1, 3, 1, "坎边村")
+    for line, name in enumerate(("韦小山", "韦小水", "韦小花"), start=1):
+        sheet.write_string(line, 2, name)
+    book.close()
+    roster = open_roster(file.getvalue())
+    parser = RowParser(mapping_of(roster.headings), roster.headings, places())
+    rows = [parser.parse(row_no, cells) for row_no, cells in roster.rows()]
+    assert [(r.registry_no, r.member["name"]) for r in rows] == [
+        ("5223260001", name) for name in ("韦小山", "韦小水", "韦小花")
+    ]
+    assert not any(row.faults for row in rows)
 
 
 def test_birth_date_and_sex_come_from_the_id_number_where_the_sheet_is_silent() -> None:
