@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import validate
 
 from shared_schemas.fields import RECORD_ID
-from shared_schemas.protocol import MAX_CHANGES
+from shared_schemas.protocol import MAX_CHANGES, SUPPORTED_PROTOCOLS
 
 SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exact."""
@@ -39,7 +39,22 @@ class ChangeGroup(ma.Schema):
         data_key="fields",
         validate=validate.Length(max=200),
     )
-    rows = Rows(required=True)
+    rows = Rows(
+        required=True,
+        metadata={
+            "type": "array",
+            "items": {
+                "type": "array",
+                "minItems": 4,
+                "prefixItems": [
+                    {"type": "integer", "minimum": 1, "description": "n"},
+                    {"type": "string", "pattern": RECORD_ID.pattern, "description": "record id"},
+                    {"type": "integer", "minimum": 0, "description": "base"},
+                    {"type": "integer", "description": "at_ms"},
+                ],
+            },
+        },
+    )
 
     @ma.validates_schema
     def rows_have_their_heads(self, data: dict[str, Any], **_: Any) -> None:
@@ -75,7 +90,7 @@ def _is_int(value: Any) -> bool:
 class PushRequest(ma.Schema):
     """A batch of changes of one incarnation, `n` without gaps, at most 1,000."""
 
-    protocol = ma.fields.String(required=True, validate=validate.Length(max=20))
+    protocol = ma.fields.String(required=True, validate=validate.OneOf(sorted(SUPPORTED_PROTOCOLS)))
     schema = ma.fields.Integer(required=True, strict=True, validate=_count)
     incarnation = ma.fields.String(
         required=True, validate=validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
