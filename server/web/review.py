@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -156,6 +156,7 @@ def _bundle_page(
         cards=shown,
         hits=beside.hits,
         conflicts=conflicts,
+        blocked="conflicts" if conflicts else _errors_in(beside.hits),
         history=history(changes, audits, records, lang, places),
         only_changes=only_changes,
         since=seen.since if row.state == "in_review" else "",
@@ -169,6 +170,10 @@ def _bundle_page(
         typed=typed,
         head=next((card.title for card in shown[1:2]), ""),
     )
+
+
+def _errors_in(hits: Sequence[Mapping[str, Any]]) -> str:
+    return "errors" if any(hit["level"] == "E" for hit in hits) else ""
 
 
 def _seen(row: Any, records: Any, changes: Any, audits: Any) -> Seen:

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import openpyxl
+from PIL import Image
 from playwright.sync_api import Page
 
 from server.demo.people import invent_households
@@ -41,7 +42,10 @@ class Pictures:
         if path is not None:
             self.page.goto(self.world.address + path)
         self.page.wait_for_load_state("networkidle")
-        self.page.screenshot(path=self.folder / f"{name}.png", full_page=True)
+        path_of = self.folder / f"{name}.png"
+        self.page.screenshot(path=path_of, full_page=True)
+        with Image.open(path_of) as picture:  # a flat page needs no more colours, and half the size
+            picture.convert("RGB").quantize(200).save(path_of, optimize=True)
         wide = overflow(self.page)
         print(f"{name}.png" + (f"  {wide} px too wide" if wide > 0 else ""))
 

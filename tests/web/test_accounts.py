@@ -12,7 +12,10 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from server.storage.engine import writing
+from server.storage.review_pages import STATES
 from shared_schemas import locale
+from shared_schemas.changes import HeldReason
+from shared_schemas.codes import code_list
 from tests.web.office import Office
 
 WEB = Path(__file__).parents[2] / "server" / "web"
@@ -150,3 +153,15 @@ def test_vendored_files_are_those_that_were_pinned() -> None:
     assert set(listed) == present
     for name, digest in listed.items():
         assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest
+
+
+def test_every_variable_word_exists() -> None:
+    known = set(locale._catalogue())
+    for path in WEB.rglob("*.html"):
+        for prefix in re.findall(r't\("([a-z_.]+[._])" ~', path.read_text("utf-8")):
+            assert any(key.startswith(f"pages.{prefix}") for key in known), prefix
+    for reason in HeldReason:
+        assert {f"pages.held.reason.{reason}", f"pages.held.why.{reason}"} <= known
+    for state in STATES:
+        assert {f"pages.state.{state}", f"pages.review.empty.{state}"} <= known
+    assert {f"pages.role.{code.code}" for code in code_list("user_role").codes} <= known

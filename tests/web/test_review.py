@@ -66,6 +66,7 @@ def test_decision_about_an_older_state_is_refused(office: Office) -> None:
 def test_household_with_an_error_cannot_be_approved(office: Office) -> None:
     family = a_family(relation="10")
     office.phone.submit(family)
+    assert "有必须改正的错误" in office.browser.get(f"/review/{family.household}").text
     assert office.approve(family.household).status_code == 409
     assert office.review(family.household).state == "in_review"
 
