@@ -212,10 +212,17 @@ class QuestionsScreen(PhoneScreen):
             self.look_at(wrong)
             return
         following = self.phone.visit.next_step(self.step)
-        if following is None:
+        if following is None or self._is_the_rest_done(following):
             self.phone.go_back()
         else:
             self.enter(following)
+
+    def _is_the_rest_done(self, following: Step) -> bool:
+        """Whether somebody else's questions come next and nothing more waits: time for the overview."""
+        if following.record_id == self.step.record_id:
+            return False
+        steps = self.phone.visit.steps(theme.lang)
+        return all(step.done for step in steps[self._place_in(steps) + 1 :])
 
     def previous(self) -> None:
         """Go one step back."""

@@ -138,6 +138,11 @@ class Flow(StackLayout):
 class Page(ScrollView):
     """What scrolls between the bar above and the buttons below."""
 
+    def on_scroll_y(self, _: Widget, value: float) -> None:
+        """Stay on the page: Kivy overshoots when the content shrinks under a moving finger."""
+        if not 0 <= value <= 1:
+            self.scroll_y = min(1.0, max(0.0, value))
+
 
 class Badge(BoxLayout):
     """A state: icon, words and colour, because colour alone says nothing in the sun."""

@@ -124,7 +124,7 @@ class Driver:
     def words(self) -> list[str]:
         """Return all words that the front layer holds, the scrolled-out ones too."""
         return [
-            said for widget in self.widgets() if (said := said_by(widget)) and _has_place(widget)
+            said for widget in self.widgets() if (said := said_by(widget)) and shows(widget)
         ]
 
     def find(
@@ -144,7 +144,7 @@ class Driver:
                 and (kind is None or _is_kind(widget, kind))
                 and (name is None or getattr(widget, "name", None) == name)
                 and where(widget)
-                and _has_place(widget)
+                and shows(widget)
             ):
                 return widget
         wanted = text or name or kind or "that"
@@ -227,22 +227,21 @@ class Driver:
     def choose(self, name: str, *labels: str) -> None:
         """Answer a question by its choices: chips, or the sheet behind the field."""
         for label in labels:
-            card = self.question(name)
-            try:
-                chip = self.find(label, kind="Chip", within=card)
-            except NotThere:
-                if not any(isinstance(w, ModalView) for w in self.layers()):
+            if not isinstance(self.layers()[0], ModalView):
+                card = self.question(name)
+                try:
+                    self.tap(self.find(label, kind="Chip", within=card))
+                    continue
+                except NotThere:
                     self.tap(self.find(kind="PickField", within=card))
-                self._choose_in_sheet(label)
-            else:
-                self.tap(chip)
+            self._choose_in_sheet(label)
         if any(_is_kind(w, "PickSheet") and w.is_multiple for w in self.layers()):
             self.tap_text("完成" if self.app.settings.language == "zh" else "Done")
 
     def _choose_in_sheet(self, label: str) -> None:
         def is_reachable(row: Widget) -> bool:
             lines = next(w for w in _ancestors(row) if isinstance(w, ScrollView))
-            return row.label == label and _covers(lines, row)
+            return plain(row.label) == plain(label) and _covers(lines, row)
 
         try:
             row = self.find(kind="ChoiceRow", where=is_reachable)
@@ -322,10 +321,20 @@ def _says(widget: Widget, text: str, *, exact: bool) -> bool:
     said = said_by(widget)
     if not said and _is_kind(widget, "Key") or _is_kind(widget, "Chip"):
         said = str(widget.words)
+    said, text = plain(said), plain(text)
     return said == text if exact else text in said
 
 
-def _has_place(widget: Widget) -> bool:
+_PRINTED = str.maketrans("\uff0c\uff1b\uff1a\uff01\uff1f\uff08\uff09", ",;:!?()")
+
+
+def plain(words: str) -> str:
+    """Return words with half-width marks: Chinese text has either, and a hand cannot tell."""
+    return words.translate(_PRINTED)
+
+
+def shows(widget: Widget) -> bool:
+    """Tell whether a widget has a place in the layout (it may be scrolled out of sight)."""
     x, y = widget.to_window(*widget.pos)
     return widget.width > 0 and widget.height > 0 and x > -10_000 and _is_opaque(widget)
 

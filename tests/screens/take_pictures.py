@@ -1,0 +1,162 @@
+"""Takes a picture of every phone screen: `python -m tests.screens.take_pictures [FOLDER]`.
+
+The phone is seeded with invented households; everything is reached by touch.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.screens.driver import Driver
+from tests.screens.flows import answer_household, open_village, start_household
+from tests.screens.seed import TODAY, seed
+
+FOLDER = Path("docs/pictures/phone")
+
+
+def main(argv: list[str]) -> int:
+    """Write the pictures into the folder of `argv`, docs/pictures/phone without one."""
+    folder = Path(argv[0]) if argv else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as phones:
+        _enrolment(Path(phones) / "new", folder)
+        seed(Path(phones) / "seeded")
+        _day(Path(phones) / "seeded", folder)
+    return 0
+
+
+def _enrolment(phone: Path, folder: Path) -> None:
+    driver = Driver(phone, today=TODAY)
+    driver.start()
+    driver.settle()
+    driver.shot(folder / "01-enrol.png")
+    driver.tap(driver.find(kind="Typed"))
+    driver.type("chushan:wrong")
+    driver.tap_text("登记")
+    driver.shot(folder / "02-enrol-error.png")
+    driver.stop()
+
+
+def _day(phone: Path, folder: Path) -> None:
+    driver = Driver(phone, today=TODAY)
+    driver.start()
+
+    def shot(name: str) -> None:
+        driver.settle(0.3)
+        driver.shot(folder / f"{name}.png")
+        print(folder / f"{name}.png", flush=True)
+
+    shot("03-villages")
+    open_village(driver, "大湾村")
+    shot("04-households")
+    driver.tap(driver.find(kind="HouseholdRow"))
+    shot("05-visit-from-the-roster")
+    driver.tap_text("看看还差什么")
+    shot("06-problems")
+    driver.back()
+    driver.back()
+    driver.back()
+    _returned(driver, shot)
+    _new_household(driver, shot)
+    _sync_and_settings(driver, shot)
+    driver.stop()
+
+
+def _returned(driver: Driver, shot) -> None:
+    driver.tap_text("县里退回1户,请先改")
+    driver.tap(driver.find(kind="HouseholdRow"))
+    shot("07-returned-visit")
+    driver.tap_text("去改退回的地方")
+    shot("08-returned-field")
+    driver.tap(driver.find(kind="PickField", within=driver.question("phone")))
+    shot("09-phone-keys")
+    driver.tap_text("完成")
+    driver.back()
+    driver.back()
+    driver.back()
+
+
+def _new_household(driver: Driver, shot) -> None:
+    open_village(driver, "大湾村")
+    start_household(driver)
+    driver.tap_text("下一步")
+    shot("10-question-missing")
+    answer_household(driver)
+    driver.tap_text("加一位家庭成员")
+    driver.tap(driver.find(kind="PickField", within=driver.question("id_no")))
+    driver.type("522399199303121128")
+    shot("11-id-keys-slip")
+    driver.tap_icon("清空")
+    driver.type("522399199303121129")
+    driver.tap_text("完成")
+    driver.fill("name", "韦秀兰")
+    shot("12-identity")
+    driver.tap_text("下一步")
+    driver.tap(driver.find(kind="PickField", within=driver.question("relation")))
+    shot("13-relation")
+    driver._choose_in_sheet("户主")
+    driver.choose("lives_here", "是")
+    driver.tap(driver.find(kind="PickField", within=driver.question("hukou_village")))
+    shot("14-places")
+    driver.back()
+    driver.tap_text("下一步")
+    for name, label in (
+        ("ethnic", "布依族"), ("in_school", "非在校"), ("education", "初中"),
+        ("marital", "已婚"), ("speaks_mandarin", "会"),
+    ):  # fmt: skip
+        driver.choose(name, label)
+    shot("15-background")
+    driver.tap_text("下一步")
+    driver.choose("health", "健康")
+    driver.choose("labour_ability", "普通劳动力")
+    driver.tap_text("下一步")
+    driver.tap_text("加一项技能")
+    driver._choose_in_sheet("缝纫")
+    driver.tap_text("初级", exact=False)
+    shot("16-skills")
+    driver.tap(driver.find("发证日期"))
+    driver.type("20250601")
+    shot("17-day-keys")
+    driver.tap_text("完成")
+    driver.tap_text("下一步")
+    driver.choose("work_form", "未就业")
+    driver.tap_text("下一步")
+    shot("18-consent")
+    driver.choose("given", "同意")
+    driver.choose("method", "签字照片")
+    driver.tap_text("下一步")
+    driver.choose("given", "不同意")
+    shot("19-consent-refused")
+    driver.tap_text("下一步")
+    driver.choose("wants_job", "想外出")
+    shot("20-wish")
+    driver.back()
+    shot("21-visit-new")
+    driver.back()
+    driver.back()
+
+
+def _sync_and_settings(driver: Driver, shot) -> None:
+    driver.tap_text("同步")
+    driver.until(lambda: not driver.app.manager.current_screen.is_running, timeout=90)
+    shot("22-sync-no-signal")
+    driver.back()
+    driver.tap_icon("设置")
+    shot("23-settings")
+    driver.tap_text("150 %")
+    shot("24-settings-large")
+    driver.tap_text("100 %")
+    driver.tap_text("夜里")
+    driver.back()
+    shot("25-villages-dark")
+    driver.tap_icon("设置")
+    driver.tap_text("白天,太阳下")
+    driver.tap_text("English")
+    driver.back()
+    shot("26-villages-english")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,171 @@
+"""Visits by real touches: a family, skip logic, errors, what came back, a kill, a new field."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kivy.metrics import dp
+
+from mobile.storage.records import bundle, households
+from mobile.theme import MAIN_BUTTON
+from shared_schemas import records
+from shared_schemas.fields import Text
+from tests.screens.driver import Driver
+from tests.screens.flows import FAMILY, open_village, register_family, start_household
+from tests.screens.seed import TODAY, seed
+
+pytestmark = pytest.mark.window
+
+
+@pytest.mark.slow
+def test_a_family_of_four_is_registered_by_touch_and_waits_for_the_sync(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    register_family(driver)
+    driver.tap_text("提交")
+    driver.until(lambda: driver.screen == "households")
+
+    store = driver.app.store
+    row = next(r for r in households(store) if r.head_name == FAMILY[0].name)
+    assert (row.state, row.member_count) == ("waiting", 4)
+    kept = bundle(store, row.id)
+    assert [m["name"] for m in kept.members] == [person.name for person in FAMILY]
+    assert kept.members[0]["birth_date"] == "1988-07-04"  # out of the ID number
+    assert [i["wants_job"] for i in kept.intentions] == ["1", "4"]
+    assert all(c["given"] for c in kept.consents)
+    driver.back()
+    assert driver.sees("1户等待同步")
+
+
+def test_a_question_appears_with_the_answer_that_asks_for_it(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    assert not driver.sees("安置点")
+    driver.choose("relocated", "是")
+    assert driver.sees("安置点")
+    driver.choose("relocated", "否")
+    assert not driver.sees("安置点")
+
+
+def test_what_is_wrong_stands_beside_its_field(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    driver.tap_text("下一步")
+    card = driver.question("relocated")
+    assert "易地搬迁户" in card.message
+    assert driver.find(card.message, within=card)
+    driver.back()
+    driver.tap_text("加一位家庭成员")
+    driver.fill("id_no", "522399199303121128")
+    card = driver.question("id_no")
+    assert driver.find("校验位不符", within=card, exact=False)
+    driver.tap(driver.find(kind="PickField", within=card))
+    driver.tap_icon("清空")
+    driver.type("522399199303121129")
+    driver.tap_text("完成")
+    assert driver.question("birth_date").question.value == "1993-03-12"
+    assert not driver.question("id_no").message
+
+
+def test_the_button_that_leads_on_is_always_at_the_same_place(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    button = driver.find(kind="BigButton", where=lambda w: w.words == "下一步")
+    place = (*button.to_window(*button.pos), *button.size)
+    assert button.height >= dp(MAIN_BUTTON)
+    driver.choose("relocated", "否")
+    driver.tap_text("下一步")
+    button = driver.find(kind="BigButton", where=lambda w: w.words == "下一步")
+    assert (*button.to_window(*button.pos), *button.size) == place
+
+
+def test_what_came_back_is_mended_where_the_reviewer_spoke(phone: Callable[..., Driver]):
+    driver = phone()
+    driver.tap_text("县里退回1户,请先改")
+    driver.tap(driver.find(kind="HouseholdRow"))
+    household_id = driver.app.visit.household_id
+    assert driver.sees("身份证照片请重核")
+    driver.tap_text("去改退回的地方")
+    card = driver.question("phone")
+    assert driver.find("电话打不通,请问清楚新号码", within=card)
+    driver.tap(driver.find(kind="PickField", within=card))
+    driver.tap_icon("清空")
+    driver.type("13900139000")
+    driver.tap_text("完成")
+    driver.back()
+    driver.tap_text("提交")
+    driver.until(lambda: driver.screen == "households")
+    store = driver.app.store
+    assert bundle(store, household_id).members[0]["phone"] == "13900139000"
+    assert next(r for r in households(store) if r.id == household_id).state == "waiting"
+
+
+def test_a_field_declared_today_is_asked_today(phone: Callable[..., Driver], monkeypatch):
+    kind = records.record_kind("household")
+
+    class Longer(kind.schema):
+        dialect = Text("方言", "Dialect", max_length=20, group="place")
+
+    monkeypatch.setitem(records._KINDS, "household", dataclasses.replace(kind, schema=Longer))
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    driver.fill("dialect", "布依话")
+    assert driver.app.visit.household.values["dialect"] == "布依话"
+
+
+KILLED = """
+import sys, time
+from tests.screens.driver import Driver
+from tests.screens.flows import open_village, start_household
+driver = Driver(sys.argv[1], today=sys.argv[2])
+driver.start()
+open_village(driver, "大湾村")
+start_household(driver)
+driver.choose("relocated", "否")
+driver.tap_text("下一步")
+entry = driver.find(kind="Typed", within=driver.question("registry_no"))
+driver.tap(entry)
+driver.type("5223260001")
+driver.settle(0.6)
+print("typed", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_app_reopens_at_the_same_question_with_what_was_typed(tmp_path: Path):
+    seed(tmp_path)
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path), TODAY],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "typed"
+        process.send_signal(signal.SIGKILL)
+
+    driver = Driver(tmp_path, today=TODAY)
+    driver.start()
+    try:
+        assert driver.screen == "questions"
+        assert driver.question("registry_no").question.value == "5223260001"
+        assert driver.sees("户籍与帮扶类别")
+        driver.back()
+        driver.back()
+        assert driver.screen == "households"
+    finally:
+        driver.stop()
