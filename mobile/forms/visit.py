@@ -350,7 +350,8 @@ class Visit:
     ) -> None:
         """Save a member's answer to one of the two questions; KeyError when he is not to be asked."""
         form = self.consents_of(member)[kind]
-        self.save(form, {"given": given, "method": method, "witness": witness}, at="given")
+        how = {"method": method, "witness": witness} if given else {}
+        self.save(form, {"given": given, **how}, at="given")
 
     def remove_member(self, form: RecordForm) -> None:
         """Take a member and what belongs to him out: a new one is dropped, a known one made void."""
@@ -482,8 +483,8 @@ class Visit:
         """Return the values as a submit would leave them.
 
         An answer to a question that is no longer asked is dropped; the county's value goes too when
-        it was this visit that made the question fall away. Of the dead and those who left, what is
-        known stays.
+        it was this visit that made the question fall away. Of the dead and those who left, and of
+        how a consent was once given, what is known stays.
         """
         values = form.values
         known = form.known.values if form.known else {}
@@ -496,9 +497,10 @@ class Visit:
         if not hidden:
             return values
         is_gone = form.kind == "member" and values.get("member_change") in GONE
-        before = set() if is_gone else set(asked_fields(form.kind, self._facts_before(form)))
+        stays = is_gone or form.kind == "consent"
+        before = set() if stays else set(asked_fields(form.kind, self._facts_before(form)))
         for name in hidden:
-            if name not in known or not (is_gone or name not in before):
+            if name not in known or name in before:
                 del values[name]
         return values
 
