@@ -45,7 +45,9 @@ class Pictures:
         path_of = self.folder / f"{name}.png"
         self.page.screenshot(path=path_of, full_page=True)
         with Image.open(path_of) as picture:  # a flat page needs no more colours, and half the size
-            picture.convert("RGB").quantize(200).save(path_of, optimize=True)
+            picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(
+                path_of, optimize=True
+            )
         wide = overflow(self.page)
         print(f"{name}.png" + (f"  {wide} px too wide" if wide > 0 else ""))
 
