@@ -19,8 +19,8 @@ from kivy.core.window import Window
 from kivy.logger import Logger
 from kivy.uix.screenmanager import NoTransition, Screen, ScreenManager
 
-from mobile.device import device
 from mobile.device import desktop as desktop_port
+from mobile.device import device
 from mobile.settings import Settings, load_settings, save_settings
 from mobile.theme import register_fonts, theme, ui
 from mobile.widgets.choice import Place
@@ -303,7 +303,8 @@ class ChushanApp(App):
             Place(
                 place.code12,
                 place.name,
-                place.level < divisions.COUNTY or place.code12.startswith(self.store.scope()[:6] or "-"),
+                place.level < divisions.COUNTY
+                or place.code12.startswith(self.store.scope()[:6] or "-"),
             )
             for place in direct
         ]
@@ -359,9 +360,6 @@ class ChushanApp(App):
             Clock.schedule_once(lambda _: done(result), 0)
 
         threading.Thread(target=run, daemon=True).start()
-
-    def synced(self) -> None:
-        """New records may have come: a screen that is entered again counts anew."""
 
     # Settings
 

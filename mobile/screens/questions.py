@@ -80,7 +80,9 @@ class QuestionsScreen(PhoneScreen):
     def places(self, name: str, within: str | None) -> Sequence[Place]:
         """Return the places that a picker offers within one."""
         level = getattr(self.declared(name), "level", None)
-        return self.phone.places(within, villages_only=level == 5, near=self.phone.visit.village_code)
+        return self.phone.places(
+            within, villages_only=level == 5, near=self.phone.visit.village_code
+        )
 
     def place_name(self, code: str) -> str:
         """Return what people call a place."""
@@ -127,13 +129,10 @@ class QuestionsScreen(PhoneScreen):
             self.look_at(field or commented)
 
     def _place_in(self, steps: list[Step]) -> int:
-        assert self.step is not None
-        same = [
-            i
-            for i, s in enumerate(steps)
-            if s.record_id == self.step.record_id and s.group == self.step.group
-        ]
-        return same[0] if same else 0
+        """Return where our step stands among the steps; the first when it is asked no more."""
+        ours = (self.step.record_id, self.step.group) if self.step else None
+        places = [i for i, step in enumerate(steps) if (step.record_id, step.group) == ours]
+        return places[0] if places else 0
 
     def _show_notice(self) -> None:
         notice = self.ids.notice
@@ -165,7 +164,9 @@ class QuestionsScreen(PhoneScreen):
             for card in self.cards.values():
                 place.add_widget(card)
         for question in questions:
-            self._show_warning(self.cards[question.name], question)
+            card = self.cards[question.name]
+            card.before = self._before(question)
+            card.explain = self._explain(question)
 
     def _worded(self, question: Any) -> Any:
         if self.form.kind == "consent" and question.name == "given":
@@ -177,9 +178,18 @@ class QuestionsScreen(PhoneScreen):
             )
         return question
 
-    def _show_warning(self, card: QuestionCard, question: Any) -> None:
-        card.can_explain = bool(question.warning and question.warning_hit)
-        card.on_explain = lambda: self.phone.explain(question.warning_hit, self.refresh)
+    def _before(self, question: Any) -> str:
+        """Return the value that the reviewer spoke about, once it was changed."""
+        if not (question.comment and question.changed and self.form.known):
+            return ""
+        value = self.form.known.values.get(question.name)
+        return str(self.declared(question.name).shown(value, theme.lang))
+
+    def _explain(self, question: Any) -> Any:
+        hit = question.warning_hit
+        if not (question.warning and hit) or question.error:
+            return None
+        return lambda: self.phone.explain(hit, self.refresh)
 
     def _stored(self, name: str) -> None:
         self.phone.visit.position = Position(self.step.record_id, self.step.group, name)

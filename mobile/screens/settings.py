@@ -27,7 +27,11 @@ class SettingsScreen(PhoneScreen):
         settings = self.phone.settings
         for name, choices, chosen in (
             ("language", [("zh", "中文"), ("en", "English")], settings.language),
-            ("size", [(str(s), f"{round(s * 100)} %") for s in FONT_SCALES], str(settings.font_scale)),
+            (
+                "size",
+                [(str(s), f"{round(s * 100)} %") for s in FONT_SCALES],
+                str(settings.font_scale),
+            ),
             ("look", [("sun", ui("look_sun")), ("dark", ui("look_dark"))], settings.look),
         ):
             chips = self.ids[name]

@@ -81,9 +81,7 @@ class SyncScreen(PhoneScreen):
         self._list_stages()
         store, cancel, timeout_s = self.phone.store, self.cancel, self.phone.settings.timeout_s
         self.phone.in_background(
-            lambda: sync_once(
-                store, on_progress=self._heard, cancel=cancel, timeout_s=timeout_s
-            ),
+            lambda: sync_once(store, on_progress=self._heard, cancel=cancel, timeout_s=timeout_s),
             self._finished,
             self._broken,
         )
@@ -117,7 +115,6 @@ class SyncScreen(PhoneScreen):
             for row in self.rows.values():
                 row.state = "done"
         self._show(result)
-        self.phone.synced()
 
     def _broken(self, _: Exception) -> None:
         self.is_running = False
@@ -148,9 +145,7 @@ class SyncScreen(PhoneScreen):
             if figure or key in ("sent", "stored", "received"):
                 lit = tone if figure else "soft"
                 rows.add_widget(
-                    ResultRow(
-                        words=ui(f"result_{key}"), figure=f"{figure:,}", tone=lit, icon=icon
-                    )
+                    ResultRow(words=ui(f"result_{key}"), figure=f"{figure:,}", tone=lit, icon=icon)
                 )
 
     def finish(self) -> None:

@@ -187,7 +187,10 @@ class VisitScreen(PhoneScreen):
         """Ask who was registered by mistake."""
         members = {m.record_id: m for m in self.phone.visit.members}
         PickSheet(
-            [Choice(key, m.title(theme.lang), self._shown(m, "relation")) for key, m in members.items()],
+            [
+                Choice(key, m.title(theme.lang), self._shown(m, "relation"))
+                for key, m in members.items()
+            ],
             [],
             lambda keys: self.ask_remove(members[keys[0]]),
             title=ui("remove_whom"),

@@ -18,7 +18,6 @@ SAVED_AFTER_S = 0.4
 """Typed text is handed on this long after the last key, so that a dead battery costs no sentence."""
 
 
-
 class Typed(TextInput):
     """Kivy's input with a keyboard that knows Chinese."""
 

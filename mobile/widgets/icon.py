@@ -18,7 +18,6 @@ Stroke = list[float]
 def circle(x: float, y: float, r: float, start: float = 0, end: float = 360) -> Stroke:
     """Return an arc as points: 0 is upwards, clockwise."""
 
-
     steps = max(8, int(abs(end - start) / 12))
     points: Stroke = []
     for i in range(steps + 1):

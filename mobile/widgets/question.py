@@ -14,7 +14,15 @@ from kivy.uix.boxlayout import BoxLayout
 
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
-from mobile.widgets.choice import CHIPS_AT_MOST, Chips, Choice, PickField, PickSheet, Place, PlaceSheet
+from mobile.widgets.choice import (
+    CHIPS_AT_MOST,
+    Chips,
+    Choice,
+    PickField,
+    PickSheet,
+    Place,
+    PlaceSheet,
+)
 from mobile.widgets.entry import Entry
 from mobile.widgets.keypad import PADS, Keypad
 from mobile.widgets.kit import Card, IconButton, Stack  # noqa: F401 - for the kv
@@ -61,6 +69,8 @@ class QuestionCard(Card):
     severity = StringProperty("")
     is_required = BooleanProperty(False)
     question = ObjectProperty(None, allownone=True)
+    explain = ObjectProperty(None, allownone=True)
+    """Asks why a warning is right all the same; None where nothing is doubtful."""
 
     def __init__(self, question: Any, answers: Answers, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -22,9 +22,11 @@ from mobile.widgets import load_kv
 
 COVERAGE = Path(__file__).parent.parent / "assets" / "coverage.bin"
 
-_NEVER_FIRST = set(",.;:!?)]%/\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff09\u300b\u300d\u300f\u201d\u2019\u00b7\u2026\u2014")
+_NEVER_FIRST = set(
+    ",.;:!?)]%/\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff09\u300b\u300d\u300f\u201d\u2019\u00b7\u2026\u2014"
+)
 _NEVER_LAST = set("([\uff08\u300a\u300c\u300e\u201c\u2018")
-_TOKEN = re.compile(r"[A-Za-z0-9À-ɏ.,:%/&'@#_+=-]+|\s|.", re.DOTALL)
+_PIECE = re.compile(r"[A-Za-z0-9À-ɏ.,:%/&'@#_+=-]+|\s|.", re.DOTALL)
 _TIBETAN = re.compile("[\u0f00-\u0fff]+")
 
 
@@ -60,18 +62,17 @@ def typeset(words: str) -> str:
     return _AFTER_HAN.sub(lambda found: _FULL_WIDTH[found[0]], words)
 
 
-def tokens(words: str) -> list[str]:
+def unbreakable(words: str) -> list[str]:
     """Split into pieces between which a line may break."""
     pieces: list[str] = []
-    for token in _TOKEN.findall(words):
-        joins = pieces and (
-            (token[0] in _NEVER_FIRST and not pieces[-1].isspace())
-            or pieces[-1][-1] in _NEVER_LAST
-        )
-        if joins and token != "\n" and pieces[-1] != "\n":
-            pieces[-1] += token
+    for piece in _PIECE.findall(words):
+        closes = bool(pieces) and piece[0] in _NEVER_FIRST and not pieces[-1].isspace()
+        opened = bool(pieces) and pieces[-1][-1] in _NEVER_LAST
+        ends_line = piece == "\n" or (bool(pieces) and pieces[-1] == "\n")
+        if (closes or opened) and not ends_line:
+            pieces[-1] += piece
         else:
-            pieces.append(token)
+            pieces.append(piece)
     return pieces
 
 
@@ -82,7 +83,7 @@ def wrap(words: str, width: float, measure: Callable[[str], float]) -> str:
     than the line.
     """
     lines, line, used = [], "", 0.0
-    for piece in tokens(words):
+    for piece in unbreakable(words):
         if piece == "\n":
             lines.append(line)
             line, used = "", 0.0

@@ -123,9 +123,7 @@ class Driver:
 
     def words(self) -> list[str]:
         """Return all words that the front layer holds, the scrolled-out ones too."""
-        return [
-            said for widget in self.widgets() if (said := said_by(widget)) and shows(widget)
-        ]
+        return [said for widget in self.widgets() if (said := said_by(widget)) and shows(widget)]
 
     def find(
         self,
@@ -296,8 +294,7 @@ def _covers(frame: Widget, widget: Widget) -> bool:
     left, bottom = frame.to_window(*frame.pos)
     margin = 12  # a finger scrolls before it touches the very edge
     return (
-        left <= x <= left + frame.width
-        and bottom + margin <= y <= bottom + frame.height - margin
+        left <= x <= left + frame.width and bottom + margin <= y <= bottom + frame.height - margin
     )
 
 
@@ -319,7 +316,7 @@ def said_by(widget: Widget) -> str:
 
 def _says(widget: Widget, text: str, *, exact: bool) -> bool:
     said = said_by(widget)
-    if not said and _is_kind(widget, "Key") or _is_kind(widget, "Chip"):
+    if (not said and _is_kind(widget, "Key")) or _is_kind(widget, "Chip"):
         said = str(widget.words)
     said, text = plain(said), plain(text)
     return said == text if exact else text in said
@@ -335,7 +332,7 @@ def plain(words: str) -> str:
 
 def shows(widget: Widget) -> bool:
     """Tell whether a widget has a place in the layout (it may be scrolled out of sight)."""
-    x, y = widget.to_window(*widget.pos)
+    x, _ = widget.to_window(*widget.pos)
     return widget.width > 0 and widget.height > 0 and x > -10_000 and _is_opaque(widget)
 
 

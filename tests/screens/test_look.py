@@ -86,12 +86,17 @@ def layout_faults(driver: Driver) -> list[str]:
     for widget in driver.widgets():
         if not shows(widget):
             continue
-        name = f"{type(widget).__name__} {getattr(widget, 'words', '') or getattr(widget, 'says', '')}"
+        name = (
+            f"{type(widget).__name__} {getattr(widget, 'words', '') or getattr(widget, 'says', '')}"
+        )
         is_pressable = hasattr(widget, "pressed") and not widget.disabled
         if is_pressable and min(widget.width, widget.height) < dp(TOUCH) - 1:
             found.append(f"{name} is {widget.width:.0f} x {widget.height:.0f}")
         if isinstance(widget, Label) and widget.text:
-            if widget.texture_size[0] > widget.width + 1 or widget.texture_size[1] > widget.height + 1:
+            if (
+                widget.texture_size[0] > widget.width + 1
+                or widget.texture_size[1] > widget.height + 1
+            ):
                 found.append(f"{name} is cut: {widget.texture_size} in {widget.size}")
             left, _ = widget.to_window(*widget.pos)
             if left < -1 or left + widget.width > Window.width + 1:

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.window
 
 
 @pytest.mark.slow
-def test_a_family_of_four_is_registered_by_touch_and_waits_for_the_sync(phone: Callable[..., Driver]):
+def test_a_family_of_four_is_registered_by_touch_and_waits_for_the_sync(
+    phone: Callable[..., Driver],
+):
     driver = phone()
     open_village(driver, "大湾村")
     register_family(driver)

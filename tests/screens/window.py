@@ -22,7 +22,7 @@ os.environ.update(
 os.environ.setdefault("KIVY_LOG_MODE", "PYTHON")
 os.environ.setdefault("SDL_VIDEODRIVER", "offscreen")  # a real GL window without an X server
 
-from kivy.config import Config
+from kivy.config import Config  # noqa: E402 - after the environment
 
 Config.set("graphics", "width", str(WIDTH))
 Config.set("graphics", "height", str(HEIGHT))
