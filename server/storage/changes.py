@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
-from server.storage.tables import change, device, user_account
+from server.storage.engine import insert_many
+from server.storage.tables import change, device, to_json_text, user_account
 from shared_schemas.changes import Change, HeldReason, Outcome
 
 
@@ -31,28 +32,36 @@ class LoggedChange:
     resolution: str | None = None
 
 
-def _row(county: str, logged: LoggedChange) -> dict[str, Any]:
+_COLUMNS = (
+    "county", "incarnation", "n", "hash", "kind", "record_id", "village_code", "base", "at_ms",
+    "eff_ms", "values", "schema", "outcome", "reason", "seq", "received_at_ms", "author_id",
+    "device_id",
+)  # fmt: skip
+
+
+def _ready_row(county: str, logged: LoggedChange) -> tuple[Any, ...]:
+    """Return a change's row as the driver takes it, in the order of `_COLUMNS`."""
     edit = logged.change
-    return {
-        "county": county,
-        "incarnation": logged.incarnation,
-        "n": edit.n,
-        "hash": logged.hash,
-        "kind": edit.kind[:20],
-        "record_id": edit.record_id,
-        "village_code": logged.village_code,
-        "base": edit.base,
-        "at_ms": edit.at_ms,
-        "eff_ms": logged.eff_ms,
-        "values": edit.values,
-        "schema": logged.schema,
-        "outcome": logged.outcome.value,
-        "reason": logged.reason,
-        "seq": logged.seq,
-        "received_at_ms": logged.received_at_ms,
-        "author_id": logged.author_id,
-        "device_id": logged.device_id,
-    }
+    return (
+        county,
+        logged.incarnation,
+        edit.n,
+        logged.hash,
+        edit.kind[:20],
+        edit.record_id,
+        logged.village_code,
+        edit.base,
+        edit.at_ms,
+        logged.eff_ms,
+        to_json_text(edit.values),
+        logged.schema,
+        logged.outcome.value,
+        logged.reason,
+        logged.seq,
+        logged.received_at_ms,
+        logged.author_id,
+        logged.device_id,
+    )
 
 
 def _logged(row: RowMapping) -> LoggedChange:
@@ -77,9 +86,7 @@ def _logged(row: RowMapping) -> LoggedChange:
 
 def add_changes(conn: Connection, county: str, logged: Iterable[LoggedChange]) -> None:
     """Add changes to the log. One whose (incarnation, n) exists raises IntegrityError."""
-    rows = [_row(county, entry) for entry in logged]
-    if rows:
-        conn.execute(insert(change), rows)
+    insert_many(conn, change, _COLUMNS, [_ready_row(county, entry) for entry in logged])
 
 
 @dataclass(frozen=True, slots=True)

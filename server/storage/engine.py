@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.sql.dml import Insert
@@ -128,6 +129,28 @@ def insert_or_add(connection: Connection, table: Any, key: list[str], counter: s
     )
     grown = {counter: table.c[counter] + insert.excluded[counter]}
     return insert.on_conflict_do_update(index_elements=key, set_=grown).returning(table.c[counter])
+
+
+def insert_many(
+    connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Insert rows of values that are ready for the driver (JSON as text) in the order of `names`.
+
+    For the rows of a push: SQLAlchemy's handling of each row's parameters costs more than the
+    insert itself.
+    """
+    if rows:
+        statement = _insert_statement(table, names, type(connection.dialect))
+        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+
+
+@cache
+def _insert_statement(table: Table, names: tuple[str, ...], dialect: type[Dialect]) -> str:
+    quote = dialect().identifier_preparer.quote
+    mark = "?" if dialect.name == "sqlite" else "%s"
+    columns = ", ".join(quote(name) for name in names)
+    marks = ", ".join([mark] * len(names))
+    return f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({marks})"  # noqa: S608
 
 
 def insert_ignoring(connection: Connection, table: Any) -> Insert:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, func, select, update
 
-from server.storage.tables import record_tables
+from server.storage.engine import insert_many
+from server.storage.tables import JsonText, record_tables, to_json_text
 from shared_schemas.fields import Value
 from shared_schemas.records import record_kind, record_kinds
 
@@ -43,14 +44,14 @@ def _value_columns(kind: str, table: Table) -> tuple[str, ...]:
 
 
 def _records(
-    conn: Connection, kind: str, *conditions: Any, lock: bool = False
+    conn: Connection, county: str, kind: str, key: str, ids: Collection[str], *, lock: bool = False
 ) -> list[StoredRecord]:
     table = record_tables()[kind]
     names = _value_columns(kind, table)
-    head = [table.c[name] for name in _HEAD[1:]]
-    query = select(*head, *(table.c[name].label(f"v_{name}") for name in names)).where(*conditions)
-    if lock:
-        query = query.order_by(table.c.id).with_for_update()
+    query = _select(kind, table, key)
+    rows = conn.execute(
+        query.with_for_update() if lock else query, {"county": county, "ids": sorted(ids)}
+    )
     return [
         StoredRecord(
             kind=kind,
@@ -63,8 +64,22 @@ def _records(
                 name: value for name, value in zip(names, row[5:], strict=True) if value is not None
             },
         )
-        for row in conn.execute(query)
+        for row in rows
     ]
+
+
+@cache
+def _select(kind: str, table: Table, key: str) -> Select[Any]:
+    head = [table.c[name] for name in _HEAD[1:]]
+    values = [table.c[name].label(f"v_{name}") for name in _value_columns(kind, table)]
+    return (
+        select(*head, *values)
+        .where(
+            table.c.county == bindparam("county"),
+            table.c[key].in_(bindparam("ids", expanding=True)),
+        )
+        .order_by(table.c.id)
+    )
 
 
 def records_by_id(
@@ -73,8 +88,7 @@ def records_by_id(
     """Return the records of a kind that have one of these ids; `lock` as in `lock_households`."""
     if not ids:
         return {}
-    table = record_tables()[kind]
-    found = _records(conn, kind, table.c.county == county, table.c.id.in_(sorted(ids)), lock=lock)
+    found = _records(conn, county, kind, "id", ids, lock=lock)
     return {record.id: record for record in found}
 
 
@@ -84,12 +98,10 @@ def records_of_households(
     """Return every record of these households, households first, void ones included."""
     if not household_ids:
         return []
-    ids = sorted(household_ids)
     found: list[StoredRecord] = []
     for kind in record_kinds():
-        table = record_tables()[kind.name]
-        key = table.c.id if kind.name == "household" else table.c.household_id
-        found += _records(conn, kind.name, table.c.county == county, key.in_(ids))
+        key = "id" if kind.name == "household" else "household_id"
+        found += _records(conn, county, kind.name, key, household_ids)
     return found
 
 
@@ -134,7 +146,9 @@ def write_records(
 ) -> None:
     """Write records as they now stand. A new one whose id exists raises IntegrityError."""
     for kind, rows in _by_kind(new).items():
-        conn.execute(insert(record_tables()[kind]), [_row(county, r) for r in rows])
+        table = record_tables()[kind]
+        names = (*_HEAD, *_new_columns(kind, table))
+        insert_many(conn, table, names, [_ready_row(county, r, table) for r in rows])
     for kind, rows in _by_kind(changed).items():
         conn.execute(_update(kind, record_tables()[kind]), [_changed_row(county, r) for r in rows])
 
@@ -144,6 +158,36 @@ def _by_kind(records: Iterable[StoredRecord]) -> dict[str, list[StoredRecord]]:
     for record in records:
         found.setdefault(record.kind, []).append(record)
     return found
+
+
+@cache
+def _new_columns(kind: str, table: Table) -> tuple[str, ...]:
+    return tuple(name for name in _value_columns(kind, table) if name not in _HEAD)
+
+
+@cache
+def _json_columns(kind: str, table: Table) -> frozenset[str]:
+    names = _value_columns(kind, table)
+    return frozenset(name for name in names if isinstance(table.c[name].type, JsonText))
+
+
+def _ready_row(county: str, record: StoredRecord, table: Table) -> list[Any]:
+    """Return a new record's row as the driver takes it."""
+    values: Mapping[str, Any] = record.values
+    texts = {
+        name: to_json_text(values[name])
+        for name in _json_columns(record.kind, table) & values.keys()
+    }
+    ready = {**values, **texts} if texts else values
+    return [
+        county,
+        record.id,
+        record.seq,
+        to_json_text(record.stamps),
+        to_json_text(record.extra) if record.extra else None,
+        record.village_code,
+        *map(ready.get, _new_columns(record.kind, table)),
+    ]
 
 
 def _row(county: str, record: StoredRecord) -> dict[str, Any]:
