@@ -38,6 +38,8 @@ def _has_words(value: str) -> None:
 
 
 _PLAIN_WORDS = [ma.validate.Length(min=1, max=200), _has_words]
+_WORDS_PATTERN = r"^[^\u0000-\u001f\u007f]*[^\u0000-\u0020\u007f\s][^\u0000-\u001f\u007f]*$"
+"""What `_has_words` takes, for the OpenAPI document: something to read, no control characters."""
 
 
 def _one_of(name: str) -> ma.validate.OneOf:
@@ -94,6 +96,7 @@ class ListQuery(Filters):
             "description": "What the list is for; logged and shown to the county. Needed without "
             "`cursor`.",
             "example": "余姚电子厂装配工招聘",
+            "pattern": _WORDS_PATTERN,
         },
     )
     cursor = ma.fields.String(
@@ -118,7 +121,9 @@ class ListQuery(Filters):
 class FileQuery(Filters):
     """A pull as a spreadsheet."""
 
-    purpose = ma.fields.String(required=True, validate=_PLAIN_WORDS)
+    purpose = ma.fields.String(
+        required=True, validate=_PLAIN_WORDS, metadata={"pattern": _WORDS_PATTERN}
+    )
     lang = ma.fields.String(load_default="zh", validate=ma.validate.OneOf(["zh", "en"]))
 
 
@@ -170,7 +175,9 @@ class RevealRequest(ma.Schema):
     list_no = ma.fields.Integer(
         required=True, strict=True, validate=ma.validate.Range(1, 10_000_000)
     )
-    reason = ma.fields.String(required=True, validate=_PLAIN_WORDS)
+    reason = ma.fields.String(
+        required=True, validate=_PLAIN_WORDS, metadata={"pattern": _WORDS_PATTERN}
+    )
 
 
 class RevealAnswer(ma.Schema):
