@@ -380,16 +380,25 @@ def firms_named(conn: Connection, name_or_id: str) -> list[Row[Any]]:
 def replace_labourers(
     conn: Connection, county: str, household_ids: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Put `rows` in place of all labourers of these households."""
-    for start in range(0, len(household_ids), CHUNK):
-        conn.execute(
-            delete(labourer).where(
-                labourer.c.county == county,
-                labourer.c.household_id.in_(household_ids[start : start + CHUNK]),
-            )
-        )
+    """Put `rows` in place of all labourers of these households.
+
+    Somebody who moved in from another household leaves his row there.
+    """
+    _forget(conn, county, labourer.c.household_id, household_ids)
+    _forget(conn, county, labourer.c.member_id, [row["member_id"] for row in rows])
     if rows:
         conn.execute(insert(labourer), [dict(row) for row in rows])
+
+
+def _forget(
+    conn: Connection, county: str, column: ColumnElement[str], values: Sequence[str]
+) -> None:
+    for start in range(0, len(values), CHUNK):
+        conn.execute(
+            delete(labourer).where(
+                labourer.c.county == county, column.in_(values[start : start + CHUNK])
+            )
+        )
 
 
 def listed_labourers(conn: Connection, county: str, household_ids: Sequence[str]) -> list[Row[Any]]:

@@ -398,6 +398,19 @@ def test_a_death_or_a_voided_record_leaves_the_list_at_once(conn: Connection) ->
     assert not pull(conn).rows
 
 
+def test_somebody_who_moved_to_another_household_is_listed_from_there(conn: Connection) -> None:
+    before, after = person(), person()
+    moved = {**before.members[0], "household_id": after.household["id"]}
+    approve(conn, before)
+    take_off_lists(conn, COUNTY, [replace(before, members=())])
+    assert not pull(conn).rows
+    approve(
+        conn,
+        replace(after, members=(moved,), intentions=before.intentions, consents=before.consents),
+    )
+    assert len(pull(conn).rows) == 1
+
+
 def test_an_unapproved_revision_leaves_the_approved_values_on_the_list(conn: Connection) -> None:
     bundle = person()
     approve(conn, bundle)
