@@ -157,7 +157,7 @@ def user() -> None:
 )
 @click.option("--scope", default="", help="Division code: 522326 is a county. Not for a firm.")
 @click.option("--org", "org_id", help="Id of the HR firm, for hr_firm.")
-@click.option("--phone", help="The person's phone.")
+@click.option("--phone", help="Office phone; a cadre's goes to firms with the list.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def user_add(
     login: str,

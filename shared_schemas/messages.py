@@ -178,7 +178,9 @@ class HelloAnswer(ma.Schema):
     county = ma.fields.String(required=True)
     scope = ma.fields.String(required=True, metadata={"description": "division prefix"})
     cadre = ma.fields.String(required=True)
-    office_phone = ma.fields.String(allow_none=True)
+    office_phone = ma.fields.String(
+        allow_none=True, metadata={"description": "at which firms reach the cadre's office"}
+    )
     acked = ma.fields.Integer(
         required=True, metadata={"description": "highest n stored of this incarnation"}
     )

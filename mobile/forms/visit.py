@@ -583,6 +583,8 @@ class Visit:
             values = {"head_member_id": heads[0] if len(heads) == 1 else None}
             if self.cadre:
                 values["responsible_cadre"] = self.cadre
+            if self.store.office_phone():
+                values["office_phone"] = self.store.office_phone()
             return values
         if form.kind == "intention":
             return {"confirmed_on": visited_on}

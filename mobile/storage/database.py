@@ -84,6 +84,10 @@ class Store:
         """Return the name of the cadre whom the phone belongs to, empty before the first sync."""
         return str(get(self.connection, "cadre", ""))
 
+    def office_phone(self) -> str | None:
+        """Return the number at which the cadre's office is reached, None when the county gave none."""
+        return get(self.connection, "office_phone")
+
     def scope(self) -> str:
         """Return the division prefix that the phone may see, empty before the first sync."""
         return str(get(self.connection, "scope", ""))

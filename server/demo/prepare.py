@@ -30,7 +30,7 @@ from server.services.upgrade import upgrade_database
 from server.storage.accounts import User, add_api_key, add_organisation, add_user
 from server.storage.devices import Device
 from server.storage.engine import reading, writing
-from server.storage.meta import epoch_of, set_meta_value
+from server.storage.meta import epoch_of
 from server.storage.records import records_of_households
 from server.storage.reviews import Review, reviews_of
 from shared_schemas import SCHEMA_VERSION, ids, wire
@@ -188,6 +188,7 @@ def _add_people(engine: Engine, folder: Path, clock: Clock) -> dict[str, User]:
                 user,
                 password_hash=password_hash if signs_in else None,
                 now_ms=clock.now_ms,
+                phone=None if signs_in else "0859-1000000",
             )
         add_api_key(
             conn,
@@ -200,8 +201,6 @@ def _add_people(engine: Engine, folder: Path, clock: Clock) -> dict[str, User]:
                 "expires_at_ms": clock.now_ms + 365 * DAY_MS,
             },
         )
-        for county in COUNTIES:
-            set_meta_value(conn, f"office_phone {county.code}", "0859-1000000")
     (folder / "firm_key.json").write_text(json.dumps({"key": key}), encoding="utf-8")
     return {user.login: user for user in people}
 

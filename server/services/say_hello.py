@@ -8,12 +8,9 @@ from sqlalchemy import Connection
 
 from server.storage.devices import Device, incarnation_of
 from server.storage.divisions import places_within
-from server.storage.meta import epoch_of, meta_value
+from server.storage.meta import epoch_of
 from shared_schemas import SCHEMA_VERSION
 from shared_schemas.protocol import PROTOCOL
-
-OFFICE_PHONE = "office_phone"
-"""Fact of `meta`, followed by the county: the number that a phone shows as "ask the county"."""
 
 
 def say_hello(conn: Connection, device: Device, incarnation: str, *, now_ms: int) -> dict[str, Any]:
@@ -31,7 +28,7 @@ def say_hello(conn: Connection, device: Device, incarnation: str, *, now_ms: int
         "county": device.county,
         "scope": device.scope,
         "cadre": device.cadre,
-        "office_phone": meta_value(conn, f"{OFFICE_PHONE} {device.county}"),
+        "office_phone": device.cadre_phone,
         "acked": known.acked_n if known and known.device_id == device.id else 0,
         "divisions": [
             {"code": place.code, "name": place.name, "level": place.level}

@@ -21,6 +21,7 @@ class Device:
     label: str
     state: str
     cadre: str = ""
+    cadre_phone: str | None = None
     last_sync_at_ms: int | None = None
     clock_skew_s: int | None = None
     app_version: str | None = None
@@ -35,15 +36,16 @@ def _device(row: RowMapping) -> Device:
         label=row["label"],
         state=row["state"],
         cadre=row["cadre"],
+        cadre_phone=row["cadre_phone"],
         last_sync_at_ms=row["last_sync_at_ms"],
         clock_skew_s=row["clock_skew_s"],
         app_version=row["app_version"],
     )
 
 
-_devices = select(device, user_account.c.name.label("cadre")).join(
-    user_account, user_account.c.id == device.c.user_id
-)
+_devices = select(
+    device, user_account.c.name.label("cadre"), user_account.c.phone.label("cadre_phone")
+).join(user_account, user_account.c.id == device.c.user_id)
 
 
 def device_by_token_hash(conn: Connection, token_hash: str) -> Device | None:

@@ -214,8 +214,8 @@ class Household(ma.Schema):
         hint_en="Filled in from the cadre who is signed in",
     )
     office_phone = Phone(
-        "村办公电话",
-        "Village office phone",
+        "责任人办公电话",
+        "Cadre's office phone",
         audiences=LISTED | REVEALED,
         sensitivity=Sensitivity.PLAIN,
     )
