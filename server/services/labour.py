@@ -160,6 +160,8 @@ class ListColumn:
     def shown(self, values: Mapping[str, Any], lang: str = "zh") -> str:
         """Return this column of a row as a person reads it."""
         value = values.get(self.key)
+        if self.key == "occupations" and not value and values.get("any_occupation"):
+            return record_kind("intention").fields["any_occupation"].info.label(lang)
         if value is None:
             return ""
         if self.declared is not None:
