@@ -26,6 +26,7 @@ from mobile.theme import register_fonts, theme, ui
 from mobile.widgets.choice import Place
 from mobile.widgets.kit import EmptyState
 from shared_schemas.codes import divisions
+from shared_schemas.records.member import HEAD
 
 SCREENS = {
     "enrol": ("mobile.screens.enrol", "EnrolScreen"),
@@ -158,6 +159,12 @@ class ChushanApp(App):
         self.way = [("villages", {})] if name not in ("villages", "enrol") else []
         self.go(name, **facts)
 
+    def show_again(self) -> None:
+        """Count anew what a sync may have changed, when the cadre has gone on to a list meanwhile."""
+        name, facts = self.way[-1]
+        if name in ("villages", "households"):
+            self._show(name, facts)
+
     def _show(self, name: str, facts: dict[str, Any]) -> None:
         if not self.manager.has_screen(name):
             module, screen_class = SCREENS[name]
@@ -207,8 +214,11 @@ class ChushanApp(App):
         self._show(name, facts)
 
     def visit_title(self) -> str:
-        """Return what the household of the visit at hand is called."""
-        return self.visit.household.title(theme.lang) if self.visit else ""
+        """Return what the household of the visit at hand is called: its head's name, when known."""
+        if self.visit is None:
+            return ""
+        head = next((m for m in self.visit.members if m.values.get("relation") == HEAD), None)
+        return str((head or self.visit.household).title(theme.lang))
 
     def step_of(self, hit: Any) -> Any:
         """Return the step of the visit at hand where a hit of the rules can be mended, or None."""
@@ -282,7 +292,8 @@ class ChushanApp(App):
         if within is None:
             home = [divisions.pad12(near[:6]), divisions.pad12(near[:4])] if near else []
             first = [Place(near, self.village_name(near), False)] if near else []
-            first += [Place(code, self.place_name(code), True) for code in home]
+            known = [place for code in home if (place := divisions.division(code))]
+            first += [Place(place.code12, place.name, True) for place in known]
             return first + [Place(p.code12, p.name, True) for p in _provinces()]
         return self._inner(within)
 

@@ -42,7 +42,6 @@ class SyncScreen(PhoneScreen):
     words = StringProperty("")
     tone = StringProperty("soft")
     icon = StringProperty("sync")
-    is_first = BooleanProperty(False)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -53,7 +52,6 @@ class SyncScreen(PhoneScreen):
         """Show the last result, or start at once."""
         from mobile.sync.attempt import last_result
 
-        self.is_first = first or self.is_first
         if self.is_running:
             return
         if start or first:
@@ -111,10 +109,13 @@ class SyncScreen(PhoneScreen):
     def _finished(self, result: Any) -> None:
         self.is_running = False
         self.share = 1.0 if result.error is None else self.share
-        if result.error is None:
-            for row in self.rows.values():
+        for row in self.rows.values():
+            if result.error is None:
                 row.state = "done"
+            elif row.state == "now":
+                row.state = "failed"
         self._show(result)
+        self.phone.show_again()
 
     def _broken(self, _: Exception) -> None:
         self.is_running = False
@@ -133,6 +134,8 @@ class SyncScreen(PhoneScreen):
         if not failed:
             self.ids.stages.clear_widgets()
         stored = result.applied + result.merged + result.held + result.conflicts
+        if failed and not (result.sent or result.received or result.remaining):
+            return
         for key, figure, tone, icon in (
             ("sent", result.sent, "soft", "up"),
             ("stored", stored, "green", "check"),

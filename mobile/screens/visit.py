@@ -33,6 +33,7 @@ class RecordCard(TapCard):
 class VisitScreen(PhoneScreen):
     """The overview of the visit at hand (`phone.visit`)."""
 
+    household_id = StringProperty("")
     title = StringProperty("")
     subtitle = StringProperty("")
     is_locked = BooleanProperty(False)
@@ -58,12 +59,13 @@ class VisitScreen(PhoneScreen):
             self.where_we_are, self.way_on = ui("returned_see_fields"), ui("go_to_comments")
         # Known from the county's roster or from an earlier visit, and untouched so far.
         self.can_confirm = bool(visit.members) and visit.state in (TO_VISIT, SYNCED, APPROVED)
-        household = visit.household
-        head = next((m for m in visit.members if m.values.get("relation") == "02"), None)
-        self.title = (head or household).title(theme.lang)
+        self.title = self.phone.visit_title()
         self.subtitle = self.phone.village_name(visit.village_code)
         self._show_news(visit, steps)
         self._show_records(visit, steps)
+        if visit.household_id != self.household_id:
+            self.household_id = visit.household_id
+            self.ids.page.scroll_y = 1
 
     def _show_news(self, visit: Any, steps: list[Any]) -> None:
         news = self.ids.news

@@ -154,10 +154,10 @@ class PadControl(Control):
 
     def open(self) -> None:
         """Show the keys."""
-        name, value = self.question.name, self.question.value
+        name = self.question.name
         self.sheet = Keypad(
             self.question.widget,
-            "" if value is None else str(value),
+            self._stored(),
             title=self.question.label,
             today=self.answers.today if self.question.widget == "day" else "",
             verdict=lambda text: self.answers.verdict(name, text),
@@ -166,8 +166,14 @@ class PadControl(Control):
         )
         self.sheet.open()
 
+    def _stored(self) -> str:
+        return "" if self.question.value is None else str(self.question.value)
+
     def _done(self, name: str, text: str) -> None:
+        """Store what was typed and is not stored yet; looking at a number is no edit."""
         self.sheet = None
+        if text == self._stored():
+            return
         if text:
             self.answers.typed(name, text)
         else:
