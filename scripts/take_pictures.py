@@ -51,7 +51,7 @@ def compose(path: Path) -> None:
             )
             page = cut.resize((page_width, page_height), Image.Resampling.LANCZOS)
         _place(sheet, page, left, MARGIN + i * (page_height + MARGIN))
-    sheet.quantize(256, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
+    sheet.save(path, optimize=True)
 
 
 def _place(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> None:
