@@ -54,7 +54,7 @@ def machine() -> str:
     return (
         f"{os.cpu_count()} cores ({cpu}), {memory} GiB, {platform.system()}"
         f" {platform.release().split('-')[0]}, Python {platform.python_version()},"
-        f" SQLite {sqlite3.sqlite_version}"
+        f" SQLite {sqlite3.sqlite_version}, load {os.getloadavg()[1]:.1f} in the last 5 minutes"
     )
 
 

@@ -323,7 +323,8 @@ def _section(
             " answer; and pulled into the database of a new phone, with households and reviews, as"
             " the app does it. Beside it Anki's sync server and client with the same documents as"
             " JSON, which checks and rechecks nothing, and a bare insert of the same rows. Bytes"
-            " are those on the wire, headers included. Records a second are medians (lowest–highest)"
+            " are those on the wire, headers included; memory is the sum of the peaks of all server"
+            " processes, pages that they share counted in each. Records a second are medians (lowest–highest)"
             f" of {len(plain)} runs."
         ),
         head=(
