@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.services.check_bundles import Author, check_bundles, recheck_bundles, store_checks
+from server.services.check_bundles import Author, check_bundles, store_checks
 from server.services.scope import in_scope
 from server.storage.changes import (
     LoggedChange,
@@ -61,7 +61,6 @@ __all__ = [
     "apply_changes",
     "apply_held",
     "next_n",
-    "recheck_bundles",
 ]
 
 IMPORT = "import"
@@ -441,7 +440,7 @@ def _store(
     for row in conflict_rows:
         fresh[row["household_id"]] = fresh.get(row["household_id"], 0) + 1
     checked = check_bundles(
-        conn, county, bundles, now_ms=now_ms, author=author, submits=True, new_conflicts=fresh
+        conn, county, bundles, now_ms=now_ms, author=author, new_conflicts=fresh
     )
     count = len(touched) + len(conflict_rows) + len(extended) + len(checked)
     next_seq = allocate(conn, county, count, at_ms=now_ms, tag=secrets.token_hex(4)) if count else 0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +12,7 @@ from sqlalchemy import Connection
 from server.services.labourers import take_off_lists
 from server.storage.conflicts import count_open
 from server.storage.divisions import known_villages, place_names
-from server.storage.feed import allocate
-from server.storage.records import StoredRecord, households_with, records_of_households
+from server.storage.records import StoredRecord, households_with, pairs
 from server.storage.reviews import Review, reviews_of, write_reviews
 from shared_schemas.bundle import Bundle, bundle_of
 from shared_schemas.rules import Hit, Surroundings, check_bundle, lane
@@ -48,29 +46,6 @@ class CheckedBundle:
     was_approved: bool
 
 
-def recheck_bundles(
-    conn: Connection, county: str, household_ids: Collection[str], now_ms: int, author: Author
-) -> None:
-    """Check these households again and write their reviews.
-
-    `apply_changes` does this itself; call it where something else changed that the rules look at,
-    for example a decided conflict.
-    """
-    found: dict[str, list[StoredRecord]] = {household_id: [] for household_id in household_ids}
-    for record in records_of_households(conn, county, household_ids):
-        found[record.household_id].append(record)
-    checked = check_bundles(conn, county, found, now_ms=now_ms, author=author, submits=False)
-    if not checked:
-        return
-    first = allocate(conn, county, len(checked), at_ms=now_ms, tag=secrets.token_hex(4))
-    newest = {key: max(record.seq for record in records) for key, records in found.items()}
-    reviews = [
-        replace(entry.review, seq=first + i, bundle_seq=newest[entry.review.household_id])
-        for i, entry in enumerate(checked)
-    ]
-    store_checks(conn, county, checked, reviews)
-
-
 def store_checks(
     conn: Connection, county: str, checked: Iterable[CheckedBundle], reviews: Iterable[Review]
 ) -> None:
@@ -84,34 +59,29 @@ def store_checks(
 def check_bundles(
     conn: Connection,
     county: str,
-    records: Mapping[str, Iterable[StoredRecord]],
+    records: Mapping[str, Sequence[StoredRecord]],
     *,
     now_ms: int,
     author: Author,
-    submits: bool,
-    new_conflicts: Mapping[str, int] | None = None,
+    new_conflicts: Mapping[str, int],
 ) -> list[CheckedBundle]:
     """Return each household's bundle and what its review should be, without writing.
 
     `records` are all records of each household as they will stand; they need not be stored yet.
-    `submits` tells that the author handed the bundle in, rather than mending something beside it.
     """
     before = reviews_of(conn, county, records, lock=True)
-    bundles = {
-        key: bundle_of([(r.kind, {**r.values, "id": r.id}) for r in entries])
-        for key, entries in records.items()
-    }
+    bundles = {key: bundle_of(pairs(entries)) for key, entries in records.items()}
     bundles = {key: bundle for key, bundle in bundles.items() if bundle.household}
     around = _surroundings(conn, county, bundles, now_ms=now_ms)
     open_now = count_open(conn, county, before)
     checked = []
     for key, bundle in bundles.items():
-        conflicts = open_now.get(key, 0) + (new_conflicts or {}).get(key, 0)
+        conflicts = open_now.get(key, 0) + new_conflicts.get(key, 0)
         hits = check_bundle(bundle, replace(around, open_conflicts=conflicts))
         checked.append(
             CheckedBundle(
                 bundle,
-                _review(before.get(key), bundle, hits, author, now_ms, submits=submits),
+                _review(before.get(key), bundle, hits, author, now_ms),
                 was_approved=key in before and before[key].approved_at_ms is not None,
             )
         )
@@ -124,10 +94,8 @@ def _review(
     hits: list[Hit],
     author: Author,
     now_ms: int,
-    *,
-    submits: bool,
 ) -> Review:
-    handed_in = submits and author.source == "device"
+    handed_in = author.source == "device"
     return Review(
         household_id=bundle.household["id"],
         village_code=bundle.household.get("village_code"),
@@ -135,7 +103,6 @@ def _review(
         state=next_state(
             before.state if before else None,
             author.source,
-            submits=submits,
             void=bool(bundle.household.get("deleted")),
         ),
         lane=lane(hits),
@@ -146,7 +113,7 @@ def _review(
     )
 
 
-def next_state(before: str | None, source: str, *, submits: bool, void: bool) -> str:
+def next_state(before: str | None, source: str, *, void: bool) -> str:
     """Return the state of a review after a write (domain.md 4.4).
 
     A roster's households wait to be confirmed by a visit; whatever a phone sends waits for the
@@ -156,8 +123,6 @@ def next_state(before: str | None, source: str, *, submits: bool, void: bool) ->
         return VOID
     if before is None:
         return TO_CONFIRM if source == "import" else IN_REVIEW
-    if not submits:
-        return IN_REVIEW if before == VOID else before
     if source == "device":
         return IN_REVIEW
     return before if before in (TO_CONFIRM, RETURNED) else IN_REVIEW
@@ -174,13 +139,6 @@ def _hit_to_json(hit: Hit) -> dict[str, Any]:
         "args": dict(hit.args),
         "reason": hit.reason,
     }
-
-
-def hit_from_json(value: Mapping[str, Any]) -> Hit:
-    """Return the rule hit that a review row holds."""
-    from shared_schemas.rules import Level
-
-    return Hit(**{**value, "level": Level(value["level"])})
 
 
 def today_of(now_ms: int) -> str:

@@ -93,16 +93,6 @@ def set_password_hash(conn: Connection, user_id: str, password_hash: str) -> Non
     )
 
 
-def users_within(conn: Connection, scope: str) -> list[User]:
-    """Return the active people whose scope lies within a division prefix, by login."""
-    query = (
-        select(user_account)
-        .where(user_account.c.active, user_account.c.scope.startswith(scope, autoescape=True))
-        .order_by(user_account.c.login)
-    )
-    return [_user(row) for row in conn.execute(query).mappings()]
-
-
 def user_names(conn: Connection, user_ids: set[str]) -> dict[str, str]:
     """Return the names of people by id."""
     if not user_ids:

@@ -220,17 +220,6 @@ def dismiss_held(
     return done.rowcount == 1
 
 
-def history_of(conn: Connection, county: str, record_id: str) -> list[RowMapping]:
-    """Return the changes of one record, oldest first, with the author's name."""
-    query = (
-        select(change, user_account.c.name.label("author"))
-        .join(user_account, user_account.c.id == change.c.author_id, isouter=True)
-        .where(change.c.county == county, change.c.record_id == record_id)
-        .order_by(change.c.received_at_ms, change.c.n)
-    )
-    return list(conn.execute(query).mappings())
-
-
 def authors_of(
     conn: Connection, county: str, record_ids: Collection[str]
 ) -> dict[tuple[str, str], str]:

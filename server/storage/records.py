@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, select, update
 
 from server.storage.engine import insert_many
 from server.storage.tables import JsonText, record_tables, to_json_text
@@ -220,22 +220,6 @@ def _update(kind: str, table: Table) -> Any:
     )
 
 
-def count_records(conn: Connection, county: str, kind: str, scope: str) -> int:
-    """Return how many records of a kind that are not void lie within a division prefix."""
-    table = record_tables()[kind]
-    query = select(func.count()).where(
-        table.c.county == county,
-        table.c.village_code.between(scope.ljust(12, "0"), scope.ljust(12, "9")),
-        table.c.deleted.is_not(True),
-    )
-    return int(conn.execute(query).scalar_one())
-
-
-def as_rule_record(record: StoredRecord) -> dict[str, Any]:
-    """Return a record as `shared_schemas.bundle` takes it: its values and its id."""
-    return {**record.values, "id": record.id}
-
-
 def pairs(records: Sequence[StoredRecord]) -> list[tuple[str, Mapping[str, Any]]]:
     """Return records as (kind, record) pairs for `shared_schemas.bundle.bundle_of`."""
-    return [(record.kind, as_rule_record(record)) for record in records]
+    return [(record.kind, {**record.values, "id": record.id}) for record in records]
