@@ -165,14 +165,17 @@ class Driver:
     def tap(self, widget: Widget) -> None:
         """Touch the middle of a widget, scrolled into sight first; fail where a finger would."""
         self._reveal(widget)
+        self._press(widget)
+        self.settle()
+
+    def _press(self, widget: Widget) -> None:
         x, y = widget.to_window(*widget.center)
         if not (0 <= x <= Window.width and 0 <= y <= Window.height):
             raise NotThere(f"{widget} lies outside the screen at {x:.0f}, {y:.0f}")
         touch = UnitTestTouch(x, y)
         touch.touch_down()
-        self.pump(2)
+        self.pump(1)
         touch.touch_up()
-        self.settle()
 
     def tap_text(self, text: str, *, exact: bool = True, within: Widget | None = None) -> None:
         """Touch what carries these words."""
@@ -196,8 +199,11 @@ class Driver:
     def type(self, text: str) -> None:
         """Type: on our own keys when they are open, else into the field that has the focus."""
         if any(_is_kind(w, "Keypad") for w in self.layers()):
+            keys = {w.words: w for w in self.widgets() if _is_kind(w, "Key")}
             for character in text:
-                self.tap(self.find(character, kind="Key", where=lambda w: True))
+                self._press(keys[character])  # our keys act when they go down: no need to wait
+                self.pump(1)
+            self.settle()
             return
         for character in text:
             Window.dispatch("on_textinput", character)
