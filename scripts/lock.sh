@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools=.venv/lock-tools
+tools=var/lock-tools
 python=${PYTHON:-.venv/bin/python}
 [ -x $tools/bin/uv ] || { "$python" -m venv $tools && $tools/bin/pip install --quiet "uv>=0.9"; }
 
