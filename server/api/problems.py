@@ -13,11 +13,15 @@ import marshmallow as ma
 from flask import Flask, Response, current_app, jsonify, redirect, request, url_for
 from flask_smorest import Api
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from server.observe import log_failure
 from shared_schemas.errors import ERRORS, ChushanError, ErrorCode
 from shared_schemas.locale import LANGUAGES
+
+_BUSY = (OperationalError, PoolTimeoutError)
+"""The database cannot be reached, is locked for long, or has no connection left."""
 
 API_PREFIXES = ("/sync/", "/v1/", "/health", "/metrics", "/openapi.json")
 _CODE_OF_STATUS = {
@@ -103,7 +107,7 @@ def answer_failure(error: Exception) -> Any:
     if isinstance(error, RecursionError):  # a body that nests without end
         return problem(ERRORS["malformed"])
     log_failure(error)
-    return problem(ERRORS["busy" if isinstance(error, OperationalError) else "internal"])
+    return problem(ERRORS["busy" if isinstance(error, _BUSY) else "internal"])
 
 
 def is_api_request() -> bool:

@@ -20,7 +20,8 @@ def open_engine(database_url: str) -> Engine:
     """Return an engine; for SQLite the folder is made and WAL with full durability is set."""
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=10, max_overflow=60, pool_pre_ping=True)
+        # Two workers stay below PostgreSQL's ordinary 100 connections; further threads wait a moment.
+        return create_engine(url, pool_size=10, max_overflow=30, pool_pre_ping=True)
     if url.database not in (None, "", ":memory:"):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
