@@ -50,7 +50,8 @@ wanted_packages() {
   "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   case $level in
     app) if has_screen; then echo $window; fi ;;
-    *) echo $window xvfb xauth chromium fonts-noto-cjk postgresql ;;
+    # libatomic1: the driver that Playwright brings.
+    *) echo $window xvfb xauth chromium fonts-noto-cjk libatomic1 postgresql ;;
   esac
 }
 
