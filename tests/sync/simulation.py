@@ -1,0 +1,565 @@
+"""One schedule: what cadres, reviewers, operators and links do, drawn from a seed, then checked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+import mobile.sync.attempt as attempt
+from mobile.forms.record_form import RecordForm
+from mobile.forms.visit import Visit
+from mobile.storage import outbox
+from mobile.sync.client import AlreadyRunning, SyncError
+from mobile.sync.attempt import SyncResult
+from server.services.decide_conflict import decide_conflict
+from server.services.held import apply_held_change, close_held_change
+from server.services.review import Comment, approve, return_bundle, void
+from server.storage.devices import set_device_state
+from server.storage.engine import writing
+from shared_schemas import codes, resident_id
+from shared_schemas.errors import ChushanError
+from shared_schemas.fields import (
+    Code,
+    Codes,
+    Day,
+    Declared,
+    DivisionCode,
+    Divisions,
+    Flag,
+    PersonName,
+    ResidentId,
+    Skills,
+    Text,
+    WholeNumber,
+)
+from shared_schemas.fields import Phone as PhoneNumber
+
+from .oracle import KINDS, Broken, Decision, Oracle, declared_values, opened
+from .world import COUNTY, HOME_VILLAGES, REVIEWER, TODAY, VILLAGES, Killed, Phone, World
+
+MOST_PHONES = 5
+MOST_ROUNDS = 12
+MOST_REQUESTS = 400
+"""Requests in which everything must be settled once the link is good."""
+
+BAD_LINK = (
+    "none", "none", "no_signal", "drop_request", "drop_answer", "cut_request", "cut_answer",
+    "duplicate", "delay_request", "portal", "server_dies_before_commit", "server_dies_after_commit",
+)  # fmt: skip
+
+
+@dataclass
+class Schedule:
+    """A run of one seed. `log` says what was done, for whoever has to find out why it failed."""
+
+    world: World
+    seed: int
+    steps: int = 40
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.world.begin(self.seed)
+        self.random = random.Random(f"schedule {self.seed}")
+        self.oracle = Oracle(self.world)
+        self.serial = 0
+        self.phone_backups: list[tuple[str, Any, dict[tuple[str, str], Any]]] = []
+        self.server_backups: list[Any] = []
+        self.disasters = self.random.random() < 0.7
+
+    # The run
+
+    def run(self) -> None:
+        """Act, come to rest, check; Broken tells which invariant does not hold."""
+        actions, weights = zip(*self._actions(), strict=True)
+        sizes = self.random.choice([(1, 1, 2), (2, 1, 4), (3, 2, 1000), (100, 8, 1000)])
+        page = self.random.choice([1, 3, 10, 2000])
+        with (
+            mock.patch.object(attempt, "FIRST_SIZE", sizes[0]),
+            mock.patch.object(attempt, "LEAST_SIZE", sizes[1]),
+            mock.patch.object(attempt, "MOST_SIZE", sizes[2]),
+            mock.patch.object(attempt, "PAGE_ROWS", page),
+        ):
+            for _ in range(self.steps):
+                action = self.random.choices(actions, weights)[0]
+                self.log.append(action.__name__)
+                self.world.now_ms += self.random.choice([1, 50, 5_000, 600_000, 20_000_000])
+                action()
+            self.come_to_rest()
+            self.oracle.check_end(self.world.phones.values())
+            self._late_copies_change_nothing()
+
+    def _actions(self) -> list[tuple[Callable[[], None], int]]:
+        ordinary: list[tuple[Callable[[], None], int]] = [
+            (self.visit, 26),
+            (self.visit_across_a_sync, 8),
+            (self.new_household, 4),
+            (self.recall, 3),
+            (self.sync, 12),
+            (self.sync_badly, 22),
+            (self.clock_jumps, 2),
+            (self.deliver_late, 4),
+            (self.review, 8),
+        ]
+        if not self.disasters:
+            return ordinary
+        return [
+            *ordinary,
+            (self.phone_dies, 6),
+            (self.save_phone, 3),
+            (self.restore_phone, 3),
+            (self.clone_phone, 1),
+            (self.save_server, 3),
+            (self.restore_server, 2),
+            (self.revoke, 1),
+            (self.reassign, 1),
+        ]
+
+    def a_phone(self) -> Phone:
+        return self.random.choice(list(self.world.phones.values()))
+
+    # What cadres do
+
+    def visit(self) -> None:
+        """Open a household, change some of it, and mostly hand it in."""
+        phone = self.a_phone()
+        visit = self._open_visit(phone)
+        if visit is not None:
+            self._edit(phone, visit)
+            self._after(phone)
+
+    def visit_across_a_sync(self) -> None:
+        """Open a household, sync while it is open, then go on with what was read before."""
+        phone = self.a_phone()
+        visit = self._open_visit(phone)
+        if visit is None:
+            return
+        if self.random.random() < 0.5:
+            self._answer(phone, visit)
+        with self.world.over(*self.random.choice([("none",), BAD_LINK])):
+            self._sync(phone)
+        self._edit(phone, visit)
+        self._after(phone)
+
+    def new_household(self) -> None:
+        """Record a household that nobody knew."""
+        phone = self.a_phone()
+        village = self.random.choice(VILLAGES if self.random.random() < 0.2 else HOME_VILLAGES)
+        visit = Visit.open(phone.store, None, village, today=TODAY, cadre=phone.name)
+        self._answer(phone, visit)
+        for _ in range(self.random.randrange(3)):
+            member = visit.add_member()
+            member.answer("name", self._value(KINDS["member"].fields["name"]))
+        self._hand_in(phone, visit)
+        self._after(phone)
+
+    def recall(self) -> None:
+        """Take a submit back that was not sent yet, perhaps change it, hand it in again."""
+        phone = self.a_phone()
+        visit = self._open_visit(phone, locked=True)
+        if visit is None or not visit.locked:
+            return
+        self.oracle.note(phone)
+        for entry in self.oracle.entries.values():
+            if phone.name in entry.holders and entry.key[1][:13] == visit.household_id:
+                for name, value in entry.saw.items():
+                    phone.saw.setdefault((entry.key[1], name), value)
+        visit.recall()
+        self.oracle.note_gone(phone)
+        self._edit(phone, visit)
+        self._after(phone)
+
+    def _open_visit(self, phone: Phone, *, locked: bool = False) -> Visit | None:
+        with opened(phone.path) as own:
+            homes = sorted(row[0] for row in own.execute(
+                "SELECT id FROM household WHERE coalesce(deleted, 0) = 0"
+            ))  # fmt: skip
+        self.random.shuffle(homes)
+        for home in homes:
+            visit = Visit.open(phone.store, home, HOME_VILLAGES[0], today=TODAY, cadre=phone.name)
+            if visit.locked == locked:
+                return visit
+        return None
+
+    def _edit(self, phone: Phone, visit: Visit) -> None:
+        for _ in range(self.random.randrange(1, 4)):
+            self._answer(phone, visit)
+        if self.random.random() < 0.05 and visit.members:
+            visit.remove_member(self.random.choice(visit.members))
+            self._note_saw(phone, visit)
+        if self.random.random() < 0.8:
+            self._hand_in(phone, visit)
+
+    def _answer(self, phone: Phone, visit: Visit) -> None:
+        forms = visit.records()
+        form = self.random.choice(forms)
+        name = self._field(form)
+        declared = KINDS[form.kind].fields[name]
+        chance = self.random.random()
+        value = form.values.get(name)
+        if chance < 0.08:
+            form.clear(name)
+        elif chance < 0.1:
+            form.answer(name, "不合规" * 30)
+        elif isinstance(declared, Skills) and isinstance(value, list) and chance < 0.6:
+            form.answer(name, [*value, *self._value(declared)][-10:])
+        else:
+            form.answer(name, self._value(declared))
+        self._note_saw(phone, visit)
+
+    def _field(self, form: RecordForm) -> str:
+        """Choose a field, the contested ones more often, so that cadres meet."""
+        favourites = {
+            "household": ["address", "group_no", "registry_no"],
+            "member": ["name", "skills", "work_employer", "work_wage"],
+            "intention": ["wage_floor", "occupations"],
+            "consent": ["given"],
+        }
+        if self.random.random() < 0.75 and form.kind in favourites:
+            return self.random.choice(favourites[form.kind])
+        if form.kind == "household" and self.random.random() < 0.1:
+            return "village_code"
+        return self.random.choice(
+            [n for n, f in KINDS[form.kind].fields.items()
+             if f.info.group and f.widget not in ("records", "record", "none")
+             and n not in ("village_code", "survey_date")] or ["deleted"]
+        )  # fmt: skip
+
+    def _value(self, declared: Declared) -> Any:
+        """Return a good value, a new one at each call wherever the type has room for that."""
+        self.serial += 1
+        pick = self.random
+        match declared:
+            case PersonName():
+                digits = "零一二三四五六七八九"
+                return "韦" + "".join(digits[int(d)] for d in str(self.serial))
+            case Text():
+                return f"第{self.serial}"
+            case PhoneNumber():
+                return f"139{self.serial:08}"
+            case ResidentId():
+                first = f"52239919{60 + self.serial % 40}0101{self.serial % 1000:03}"
+                return first + resident_id.check_character(first)
+            case DivisionCode():
+                return pick.choice(HOME_VILLAGES)
+            case Divisions():
+                return [pick.choice(VILLAGES)]
+            case Code():
+                return pick.choice(codes.code_list(declared.codes).codes).code
+            case Codes():
+                return [pick.choice(codes.code_list(declared.codes).codes).code]
+            case Flag():
+                return pick.random() < 0.5
+            case WholeNumber():
+                room = declared.most - declared.least + 1
+                return declared.least + self.serial % room
+            case Day():
+                return (dt.date(2000, 1, 1) + dt.timedelta(days=self.serial)).isoformat()
+            case Skills():
+                occupation = pick.choice(codes.code_list("occupation").codes).code
+                return [{"occupation": occupation, "cert_no": f"证{self.serial}"}]
+        return None
+
+    def _note_saw(self, phone: Phone, visit: Visit) -> None:
+        """Keep what the screen showed of each field before its first touch."""
+        for form in visit._forms.values():
+            known = form.known.values if form.known else {}
+            for name in form.drafts:
+                phone.saw.setdefault((form.record_id, name), known.get(name))
+
+    def _hand_in(self, phone: Phone, visit: Visit) -> None:
+        """Submit, whatever the rules say: they are not what is tried here."""
+        if visit.locked:
+            return
+        self._note_saw(phone, visit)
+        saw = {
+            (form.record_id, name): value
+            for form in visit._forms.values()
+            if form.known
+            for name, value in form.known.values.items()
+        } | phone.saw
+        with mock.patch.object(visit, "blocking", list):
+            assert visit.submit().submitted
+        self.oracle.note(phone, saw)
+        for place in [p for p in phone.saw if p[0][:13] == visit.household_id]:
+            del phone.saw[place]
+
+    def _after(self, phone: Phone) -> None:
+        self.oracle.note(phone)
+        self.oracle.check_screen(phone)
+
+    # The link and the clock
+
+    def sync(self) -> None:
+        """Sync over a good link."""
+        self._sync(self.a_phone())
+
+    def sync_badly(self) -> None:
+        """Sync over a link that does anything, sometimes with the cadre at work meanwhile."""
+        phone = self.a_phone()
+        if self.random.random() < 0.3:
+            self.world.meanwhile = lambda: self._work_meanwhile(phone)
+        kinds = self.random.sample(BAD_LINK, self.random.randrange(1, 4))
+        with self.world.over(*kinds, "none"):
+            self._sync(phone)
+        self.world.meanwhile = None
+
+    def _work_meanwhile(self, phone: Phone) -> None:
+        visit = self._open_visit(phone)
+        if visit is not None:
+            self._edit(phone, visit)
+
+    def _sync(self, phone: Phone) -> SyncResult:
+        result = self.world.sync(phone)
+        self.log[-1] += f" {phone.name} {result.error!r}" if result.error else f" {phone.name}"
+        if type(result.error) is SyncError:
+            raise Broken("the sync itself failed") from result.error
+        assert not isinstance(result.error, AlreadyRunning)
+        self._after(phone)
+        return result
+
+    def clock_jumps(self) -> None:
+        """Set a phone's clock to anything within 900 days."""
+        phone = self.a_phone()
+        days = self.random.choice([0, 0, 1, -1, 30, -30, 365, -365, 900, -900])
+        phone.clock_offset_ms = days * 86_400_000
+
+    def deliver_late(self) -> None:
+        """Let a request arrive that nobody waits for any more."""
+        self.world.deliver_late()
+
+    # Disasters of phones
+
+    def phone_dies(self) -> None:
+        """Kill the app at some statement of a visit or of a sync, and start it again."""
+        phone = self.a_phone()
+        work = self.random.choice([self._visit_of, self._sync])
+        self.world.kill_phone_in = self.random.randrange(1, 120)
+        died = False
+        try:
+            work(phone)
+        except Killed:
+            died = True
+        finally:
+            self.world.kill_phone_in = None
+        self.log[-1] += f" {phone.name} {work.__name__} {died}"
+        self.world.reopen(phone)
+        self._after(phone)
+
+    def _visit_of(self, phone: Phone) -> None:
+        visit = self._open_visit(phone)
+        if visit is not None:
+            self._edit(phone, visit)
+
+    def save_phone(self) -> None:
+        """Back a phone up."""
+        phone = self.a_phone()
+        path = self.world.root / f"{phone.name}.{len(self.phone_backups)}.zip"
+        self.world.save_phone(phone, path)
+        self.phone_backups.append((phone.name, path, dict(phone.saw)))
+
+    def restore_phone(self) -> None:
+        """Put an old backup of a phone in place of what it has."""
+        if not self.phone_backups:
+            return
+        name, path, saw = self.random.choice(self.phone_backups)
+        phone = self.world.phones[name]
+        self.oracle.note(phone)
+        self.world.put_back(phone, path, same_phone=self.random.random() < 0.5)
+        phone.saw = dict(saw)
+        self.log[-1] += f" {name}"
+        self.oracle.note_gone(phone)
+        self.oracle.note(phone)
+
+    def clone_phone(self) -> None:
+        """Copy a phone; both go on working."""
+        if len(self.world.phones) >= MOST_PHONES:
+            return
+        phone = self.a_phone()
+        name = f"clone{len(self.world.phones)}"
+        made = self.world.clone(phone, name, whole=self.random.random() < 0.5)
+        self.log[-1] += f" {phone.name} {name}"
+        self.oracle.note(made)
+
+    # Disasters and decisions of the county
+
+    def save_server(self) -> None:
+        """Back the server up with its own command."""
+        path = self.world.root / f"server.{len(self.server_backups)}.zip"
+        self.world.save_server(path)
+        self.server_backups.append(path)
+
+    def restore_server(self) -> None:
+        """Restore an old backup of the server."""
+        if self.server_backups:
+            self.world.restore_server(self.random.choice(self.server_backups))
+            self.oracle.note_server_restored()
+
+    def revoke(self) -> None:
+        """Tell the server that a phone was lost; all who have its token are."""
+        phone = self.a_phone()
+        token = _fact(phone, "device_id")
+        with writing(self.world.engine) as conn:
+            if not set_device_state(conn, COUNTY, token, "lost"):
+                return
+        self.log[-1] += f" {phone.name}"
+
+    def reassign(self) -> None:
+        """Give a phone's cadre other villages."""
+        phone = self.a_phone()
+        scope = self.random.choice([COUNTY, HOME_VILLAGES[0][:9], HOME_VILLAGES[0]])
+        with writing(self.world.engine) as conn:
+            conn.exec_driver_sql(
+                "UPDATE device SET scope = ? WHERE id = ?", (scope, _fact(phone, "device_id"))
+            )
+        self.log[-1] += f" {phone.name} {scope}"
+
+    def review(self) -> None:
+        """Let the county decide something that waits for it."""
+        self.random.choice(
+            [self._approve, self._return, self._decide, self._decide, self._hold, self._void]
+        )()
+
+    def _reviews(self) -> list[Any]:
+        with opened(self.oracle.server_path) as server:
+            rows = server.execute("SELECT * FROM review ORDER BY household_id").fetchall()
+        self.random.shuffle(rows)
+        return rows
+
+    def _decided(self, act: Callable[..., Any], *args: Any) -> bool:
+        """Let the reviewer act; False when the server refuses, as a page would tell him."""
+        try:
+            with writing(self.world.engine) as conn:
+                act(conn, COUNTY, *args, user=REVIEWER, now_ms=self.world.now_ms,
+                    new_id=self.world.server.new_id)  # fmt: skip
+        except ChushanError as refusal:
+            self.log[-1] += f" {act.__name__} refused {refusal.error.code}"
+            return False
+        self.log[-1] += f" {act.__name__}"
+        return True
+
+    def _approve(self) -> None:
+        for row in self._reviews():
+            home = row["household_id"]
+            if self._decided(approve, home, row["bundle_seq"]):
+                now = next(r for r in self._reviews() if r["household_id"] == home)
+                self.oracle.approvals[home] = (self.world.now_ms, now["approved_values"])
+                self.oracle.returns.pop(home, None)
+                return
+
+    def _return(self) -> None:
+        for row in self._reviews():
+            home = row["household_id"]
+            comment = Comment("household", home, "address", f"请核对{self.random.random()}")
+            if self._decided(return_bundle, home, row["bundle_seq"], [comment]):
+                now = next(r for r in self._reviews() if r["household_id"] == home)
+                self.oracle.returns[home] = now["comments"]
+                return
+
+    def _decide(self) -> None:
+        with opened(self.oracle.server_path) as server:
+            rows = server.execute("SELECT * FROM conflict WHERE state = 'open' ORDER BY id").fetchall()
+            if not rows:
+                return
+            row = self.random.choice(rows)
+            kind, record_id, name = row["kind"], row["record_id"], row["field"]
+            query = f'SELECT * FROM "{kind}" WHERE id = ?'
+            saw = declared_values(server.execute(query, (record_id,)).fetchone(), kind).get(name)
+        ours, theirs = (json.loads(row[side] or "null") for side in ("ours", "theirs"))
+        value = self.random.choice([ours, theirs, theirs, None])
+        if self._decided(decide_conflict, row["id"], value):
+            self.oracle.decisions.append(Decision(kind, record_id, name, value, saw))
+
+    def _hold(self) -> None:
+        with opened(self.oracle.server_path) as server:
+            rows = server.execute(
+                "SELECT incarnation, n FROM change WHERE outcome = 'held' AND resolution IS NULL"
+                " ORDER BY incarnation, n"
+            ).fetchall()
+        if not rows:
+            return
+        row = self.random.choice(rows)
+        if self.random.random() < 0.7:
+            self._decided(apply_held_change, row["incarnation"], row["n"])
+        else:
+            self._decided(close_held_change, row["incarnation"], row["n"], "不采用")
+
+    def _void(self) -> None:
+        if self.random.random() < 0.3:
+            for row in self._reviews()[:1]:
+                if self._decided(void, row["household_id"], row["bundle_seq"], "重复登记"):
+                    self.oracle.approvals.pop(row["household_id"], None)
+                    self.oracle.returns.pop(row["household_id"], None)
+
+    # The end
+
+    def come_to_rest(self) -> None:
+        """Repair the link, and let everybody sync until nothing moves, in a bounded time (I10)."""
+        self.log.append("rest")
+        if self.random.random() < 0.5:
+            while self.world.delayed:
+                self.world.deliver_late()
+        self.world.requests = 0
+        for _ in range(MOST_ROUNDS):
+            before = self._county_seq()
+            results = [self._sync_at_last(phone) for phone in list(self.world.phones.values())]
+            if self._county_seq() == before and not any(r.sent or r.received for r in results):
+                break
+        else:
+            raise Broken(f"it never comes to rest: {results}")
+        if self.world.requests > MOST_REQUESTS:
+            raise Broken(f"it took {self.world.requests} requests to come to rest")
+
+    def _sync_at_last(self, phone: Phone) -> SyncResult:
+        result = self._sync(phone)
+        if phone.excuse == "bad_token":
+            # The server was restored to a day before this phone was enrolled.
+            phone.excuse = ""
+            self.world.enrol(phone, COUNTY, "cadre0")
+            result = self._sync(phone)
+        code = getattr(result.error, "code", None)
+        phone.revoked = code == "device_revoked"
+        if result.error is not None and not phone.revoked:
+            raise Broken(f"{phone.name} cannot sync over a good link: {result.error!r} {code}")
+        if outbox.count_unanswered(phone.store.connection):
+            raise Broken(f"{phone.name} did not get everything out")
+        return result
+
+    def _county_seq(self) -> int:
+        with opened(self.oracle.server_path) as server:
+            return int(server.execute("SELECT sum(seq) FROM county_counter").fetchone()[0])
+
+    def _late_copies_change_nothing(self) -> None:
+        """Deliver what was held up on the way: it was sent again long ago (I8)."""
+        before = self._county_seq()
+        while self.world.delayed:
+            self.world.deliver_late()
+        with opened(self.oracle.server_path) as server:
+            known = server.execute("SELECT count(*) FROM change").fetchone()[0]
+        del known
+        if self._county_seq() != before:
+            self.come_to_rest()
+            self.oracle.check_end(self.world.phones.values())
+
+
+def _fact(phone: Phone, key: str) -> str:
+    with opened(phone.path) as own:
+        row = own.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return str(json.loads(row[0])) if row else ""
+
+
+def run(world: World, seed: int, steps: int = 40) -> None:
+    """Run the schedule of a seed; a failure says the seed and what was done."""
+    schedule = Schedule(world, seed, steps)
+    try:
+        schedule.run()
+    except Exception as error:
+        with suppress(Exception):
+            error.add_note(f"seed {seed}; CHUSHAN_SEED={seed} replays it")
+            error.add_note("\n".join(f"{i:3} {line}" for i, line in enumerate(schedule.log)))
+        raise
