@@ -10,7 +10,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.services.apply_changes import Applied, Author, apply_changes
-from server.storage.changes import StoredOutcome, stored_outcomes
+from server.storage.changes import (
+    AGAIN,
+    LoggedChange,
+    StoredOutcome,
+    add_changes,
+    same_edits,
+    stored_outcomes,
+)
 from server.storage.devices import (
     Device,
     begin_incarnation,
@@ -93,7 +100,8 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
     Sent again, a change has no further effect and its first outcome is answered. ChushanError
     sequence_gap (with `acked`) where earlier changes are missing; forked where a change differs
     from what this incarnation sent before under the same `n`, or the incarnation is another
-    phone's: a copied or restored phone, which takes a new incarnation and sends again.
+    phone's: a copied or restored phone, which takes a new incarnation and sends again. What it had
+    sent under the old one is known by its content, and has no second effect either.
     """
     county = device.county
     known = incarnation_of(conn, county, push.incarnation, lock=True)
@@ -110,11 +118,12 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
     if any(before[n].hash != hashes[n] for n in before):
         raise ChushanError("forked")
     fresh = [change for change in push.changes if change.n > acked]
+    renumbered = same_edits(conn, county, push.incarnation, fresh)
     epoch = epoch_of(conn)
     author = Author(county, push.incarnation, device.user_id, device.id, device.scope, "device")
     applied = apply_changes(
         conn,
-        fresh,
+        [change for change in fresh if change.n not in renumbered],
         author=author,
         sent_ms=push.sent_ms,
         received_ms=now_ms,
@@ -123,16 +132,51 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
         hold=None if device.state == "active" else HeldReason.DEVICE_REVOKED,
         hashes=hashes,
     )
+    add_changes(
+        conn,
+        county,
+        [
+            _logged_again(change, renumbered[change.n], push, device, hashes, now_ms)
+            for change in fresh
+            if change.n in renumbered
+        ],
+    )
     if fresh:
         acked = fresh[-1].n
         set_acked(conn, county, push.incarnation, acked)
     skew_s = round((push.sent_ms - now_ms) / 1000)
     note_sync(conn, county, device.id, now_ms=now_ms, clock_skew_s=_bounded(skew_s))
     again = [
-        Applied(row.n, Outcome(row.outcome), row.seq, row.reason)
-        for _, row in sorted(before.items())
+        Applied(n, Outcome(row.outcome), row.seq, row.reason)
+        for n, row in {**before, **renumbered}.items()
     ]
-    return PushResult(epoch, acked, now_ms, [*again, *applied], new=len(fresh))
+    outcomes = sorted([*again, *applied], key=lambda entry: entry.n)
+    return PushResult(epoch, acked, now_ms, outcomes, new=len(applied))
+
+
+def _logged_again(
+    change: Change,
+    first: StoredOutcome,
+    push: Push,
+    device: Device,
+    hashes: Mapping[int, str],
+    now_ms: int,
+) -> LoggedChange:
+    return LoggedChange(
+        change=change,
+        incarnation=push.incarnation,
+        hash=hashes[change.n],
+        schema=push.schema,
+        author_id=device.user_id,
+        device_id=device.id,
+        received_at_ms=now_ms,
+        eff_ms=first.eff_ms,
+        outcome=Outcome(first.outcome),
+        seq=first.seq,
+        reason=first.reason,
+        village_code=first.village_code,
+        resolution=AGAIN,
+    )
 
 
 def _outcomes_before(

@@ -35,8 +35,11 @@ class LoggedChange:
 _COLUMNS = (
     "county", "incarnation", "n", "hash", "kind", "record_id", "village_code", "base", "at_ms",
     "eff_ms", "values", "schema", "outcome", "reason", "seq", "received_at_ms", "author_id",
-    "device_id",
+    "device_id", "resolution",
 )  # fmt: skip
+
+AGAIN = "again"
+"""Resolution of a change that its phone had sent before, under another incarnation."""
 
 
 def _ready_row(county: str, logged: LoggedChange) -> tuple[Any, ...]:
@@ -61,6 +64,7 @@ def _ready_row(county: str, logged: LoggedChange) -> tuple[Any, ...]:
         logged.received_at_ms,
         logged.author_id,
         logged.device_id,
+        logged.resolution,
     )
 
 
@@ -98,20 +102,51 @@ class StoredOutcome:
     outcome: str
     seq: int
     reason: str | None
+    eff_ms: int
+    village_code: str | None
 
 
 def stored_outcomes(
     conn: Connection, county: str, incarnation: str, first: int, last: int
 ) -> dict[int, StoredOutcome]:
     """Return the outcomes of an incarnation's changes from n `first` to `last`."""
-    query = select(
-        change.c.n, change.c.hash, change.c.outcome, change.c.seq, change.c.reason
-    ).where(
+    query = select(*(change.c[name] for name in StoredOutcome.__slots__)).where(
         change.c.county == county,
         change.c.incarnation == incarnation,
         change.c.n.between(first, last),
     )
     return {row.n: StoredOutcome(*row) for row in conn.execute(query)}
+
+
+def same_edits(
+    conn: Connection, county: str, incarnation: str, edits: Collection[Change]
+) -> dict[int, StoredOutcome]:
+    """Return by `n` what became of edits that were sent in another incarnation already.
+
+    A copied or restored phone takes a new incarnation and numbers anew what had no answer yet, and
+    every phone does so after a restore of the server. The time of an edit, to the millisecond and
+    never twice on one phone, tells it from a like one.
+    """
+    if not edits:
+        return {}
+    query = select(
+        change.c.kind, change.c.record_id, change.c.base, change.c.at_ms, change.c["values"],
+        *(change.c[name] for name in StoredOutcome.__slots__),
+    ).where(
+        change.c.county == county,
+        change.c.record_id.in_(sorted({edit.record_id for edit in edits})),
+        change.c.incarnation != incarnation,
+        change.c.device_id.is_not(None),
+        change.c.resolution.is_distinct_from(AGAIN),
+    )  # fmt: skip
+    stored = [(tuple(row[:5]), StoredOutcome(*row[5:])) for row in conn.execute(query)]
+    again = {}
+    for edit in edits if stored else ():
+        content = (edit.kind, edit.record_id, edit.base, edit.at_ms, edit.values)
+        first = next((outcome for known, outcome in stored if known == content), None)
+        if first is not None:
+            again[edit.n] = first
+    return again
 
 
 _waiting = (change.c.outcome == Outcome.HELD.value) & change.c.resolution.is_(None)
