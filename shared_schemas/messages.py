@@ -184,4 +184,8 @@ class HelloAnswer(ma.Schema):
     acked = ma.fields.Integer(
         required=True, metadata={"description": "highest n stored of this incarnation"}
     )
+    acked_hash = ma.fields.String(
+        allow_none=True,
+        metadata={"description": "content hash of that change, null when there is none"},
+    )
     divisions = ma.fields.List(ma.fields.Nested(VillageRow), required=True)

@@ -18,7 +18,7 @@ from mobile.storage.database import dumps, get, put
 from mobile.storage.drafts import Draft, keep
 from mobile.storage.records import refresh
 from shared_schemas import ids
-from shared_schemas.changes import Change
+from shared_schemas.changes import Change, content_hash
 
 KEPT_MS = 90 * 24 * 3600 * 1000
 """How long an answered change stays, so that it can be offered to a restored server: 90 days."""
@@ -141,18 +141,18 @@ def next_batch(connection: sqlite3.Connection, size: int) -> Batch | None:
     known_epoch = get(connection, "epoch", "")
     epochs = [row["epoch"] or known_epoch for row in rows]
     same = next((i for i, epoch in enumerate(epochs) if epoch != epochs[0]), len(rows))
-    changes = tuple(
-        Change(
-            row["n"],
-            row["kind"],
-            row["record_id"],
-            row["base"],
-            row["at_ms"],
-            json.loads(row["values"]),
-        )
-        for row in rows[:same]
+    return Batch(incarnation, epochs[0], tuple(_change(row) for row in rows[:same]))
+
+
+def _change(row: sqlite3.Row) -> Change:
+    return Change(
+        row["n"],
+        row["kind"],
+        row["record_id"],
+        row["base"],
+        row["at_ms"],
+        json.loads(row["values"]),
     )
-    return Batch(incarnation, epochs[0], changes)
 
 
 def _number(connection: sqlite3.Connection, incarnation: str, most: int) -> list[sqlite3.Row]:
@@ -201,10 +201,12 @@ def keep_answers(
 
 def _present_seq(connection: sqlite3.Connection, kind: str, record_id: str) -> int:
     row = connection.execute(
-        f'SELECT seq FROM "{kind}" WHERE id = ?',  # noqa: S608
+        f'SELECT seq, generation FROM "{kind}" WHERE id = ?',  # noqa: S608
         (record_id,),
     ).fetchone()
-    return int(row["seq"] or 0) if row else 0
+    # A row from before the server was restored counts by the numbers of another life.
+    is_present = row is not None and (row["generation"] or 0) >= get(connection, "generation", 0)
+    return int(row["seq"] or 0) if is_present else 0
 
 
 def cover(
@@ -240,58 +242,104 @@ def note_held(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE outbox SET seen_seq = ? WHERE id = ?", (seq, row["id"]))
 
 
-def new_incarnation(connection: sqlite3.Connection) -> str:
-    """Begin a new life of this installation: changes without an answer get new numbers in it."""
+def new_incarnation(connection: sqlite3.Connection, lost: Iterable[int] = ()) -> str:
+    """Begin a new life of this installation: what has no answer yet gets new numbers in it.
+
+    `lost` are rows of answered changes to offer with them, in the order in which they were made.
+    """
     incarnation = ids.incarnation_id(secrets.randbits(64))
-    put(connection, "incarnation", incarnation)
-    put(connection, "next_n", 1)
-    connection.execute(
-        "UPDATE outbox SET state = 'waiting', incarnation = NULL, n = NULL WHERE state = 'sent'"
+    sent = connection.execute("SELECT id FROM outbox WHERE state = 'sent'").fetchall()
+    numbered = sorted({*lost, *(row["id"] for row in sent)})
+    # Not "waiting": the county may have them already, so they can no longer be recalled.
+    connection.executemany(
+        "UPDATE outbox SET state = 'sent', incarnation = ?, n = ?, outcome = NULL, reason = NULL,"
+        " seq = NULL WHERE id = ?",
+        [(incarnation, i, row_id) for i, row_id in enumerate(numbered, start=1)],
     )
+    put(connection, "incarnation", incarnation)
+    put(connection, "next_n", len(numbered) + 1)
     return incarnation
 
 
-def old_incarnations(connection: sqlite3.Connection) -> list[str]:
-    """Return earlier incarnations whose answered changes are still kept."""
+def lives(connection: sqlite3.Connection) -> list[str]:
+    """Return this incarnation and the earlier ones whose answered changes are still kept."""
+    present = get(connection, "incarnation")
     rows = connection.execute(
         "SELECT DISTINCT incarnation FROM outbox WHERE state = 'acked' AND incarnation <> ?",
-        (get(connection, "incarnation"),),
+        (present,),
     )
-    return [row["incarnation"] for row in rows]
+    return [present, *(row["incarnation"] for row in rows)]
 
 
-def offer_again(connection: sqlite3.Connection, incarnation: str, acked: int) -> int:
-    """Take back the answers that a server no longer knows: those of `incarnation` above `acked`.
+def offer_lost(
+    connection: sqlite3.Connection, stored: Mapping[str, tuple[int, str | None]]
+) -> None:
+    """Offer a restored server what it forgot.
 
-    It was restored from a backup. Changes of the present incarnation keep their number, those of an
-    earlier one get a new number; where a number is missing between, a new incarnation begins.
-    Returns how many changes will be sent again.
+    `stored` says for each of `lives` the highest n that the server has, and the hash of that change.
+    Another hash than ours: a copy of this phone spoke first, and what the server has is the copy's.
+    """
+    present = get(connection, "incarnation")
+    lost: list[int] = []
+    is_new_life = stored[present][0] >= get(connection, "next_n", 1)
+    for incarnation, (acked, acked_hash) in stored.items():
+        rows = connection.execute(
+            "SELECT * FROM outbox WHERE incarnation = ? AND state = 'acked' ORDER BY n",
+            (incarnation,),
+        ).fetchall()
+        if not _is_ours(rows, acked, acked_hash):
+            acked = 0
+            is_new_life = True
+        forgotten = [row["id"] for row in rows if row["n"] > acked]
+        lost += forgotten
+        # An older edit must not get a number after a newer one of the same life.
+        is_new_life = is_new_life or bool(forgotten and incarnation != present)
+    if is_new_life:
+        new_incarnation(connection, lost)
+    else:
+        offer_again(connection, stored[present][0])
+
+
+def _is_ours(rows: Sequence[sqlite3.Row], acked: int, acked_hash: str | None) -> bool:
+    """Tell whether the server's last change of a life is the one that this phone sent."""
+    last = next((row for row in rows if row["n"] == acked), None)
+    if last is not None:
+        return content_hash(_change(last)) == acked_hash
+    # What lies below was let go after its time; above it, the server knows more than the phone.
+    return not rows or acked < rows[0]["n"]
+
+
+def offer_again(connection: sqlite3.Connection, acked: int) -> int:
+    """Take back the answers that the server no longer knows: those above `acked`.
+
+    Where a number is missing between, a new incarnation begins. Returns how many changes will be
+    sent again.
     """
     lost = connection.execute(
-        "SELECT id, kind, record_id, n FROM outbox"
+        "SELECT id, kind, record_id FROM outbox"
         " WHERE incarnation = ? AND n > ? AND state = 'acked' ORDER BY n",
-        (incarnation, acked),
+        (get(connection, "incarnation"), acked),
     ).fetchall()
-    is_present = incarnation == get(connection, "incarnation")
-    fresh = "state = 'sent'" if is_present else "state = 'waiting', incarnation = NULL, n = NULL"
     connection.executemany(
-        f"UPDATE outbox SET {fresh}, outcome = NULL, reason = NULL, seq = NULL, covered = 0"  # noqa: S608
+        "UPDATE outbox SET state = 'sent', outcome = NULL, reason = NULL, seq = NULL, covered = 0"
         " WHERE id = ?",
         [(row["id"],) for row in lost],
     )
     for row in lost:
         refresh(connection, row["kind"], row["record_id"])
-    if is_present:
-        first = connection.execute("SELECT min(n) FROM outbox WHERE state = 'sent'").fetchone()[0]
-        lowest_free = get(connection, "next_n", 1)
-        if (first if first is not None else lowest_free) > acked + 1:
-            # What lay between was let go after its time: the count cannot be closed in this life.
-            new_incarnation(connection)
+    first = connection.execute("SELECT min(n) FROM outbox WHERE state = 'sent'").fetchone()[0]
+    lowest_free = get(connection, "next_n", 1)
+    if (first if first is not None else lowest_free) > acked + 1:
+        # What lay between was let go after its time: the count cannot be closed in this life.
+        new_incarnation(connection)
     return len(lost)
 
 
 def prune(connection: sqlite3.Connection, now_ms: int) -> None:
-    """Let go of changes that the county answered and showed back more than 90 days ago."""
+    """Let go of changes that the county answered and showed back more than 90 days ago.
+
+    `now_ms` and the times of the answers are the server's: a phone's clock may jump by years.
+    """
     connection.execute(
         "DELETE FROM outbox WHERE state = 'acked' AND covered = 1 AND answered_at_ms < ?",
         (now_ms - KEPT_MS,),

@@ -156,7 +156,8 @@ class _Attempt:
         self.result = SyncResult()
         self.pulled = 0
         self.renumberings = 0
-        self.began_at_ms = store.clock()
+        self.server_now_ms = 0
+        """The server's clock at the last hello; it judges ages, the phone's own may be years off."""
 
     def run(self) -> None:
         server = get(self.store.connection, "server")
@@ -186,20 +187,22 @@ class _Attempt:
         incarnation = get(connection, "incarnation")
         answer = self.insist(partial(client.hello, incarnation))
         epoch = get(connection, "epoch")
-        others: dict[str, int] = {}
+        stored: dict[str, tuple[int, str | None]] = {}
         if epoch is not None and epoch != answer["epoch"]:
-            # Restored from a backup: it may have forgotten changes of earlier lives as well.
-            for earlier in outbox.old_incarnations(connection):
-                others[earlier] = self.insist(partial(client.hello, earlier))["acked"]
+            # Restored from a backup: it may have forgotten changes of any life of this phone.
+            for life in outbox.lives(connection):
+                told = self.insist(partial(client.hello, life))
+                stored[life] = (told["acked"], told.get("acked_hash"))
         with self.store.writing() as connection:
             inbox.keep_hello(connection, answer)
-            if answer["acked"] >= get(connection, "next_n", 1):
+            if stored:
+                outbox.offer_lost(connection, stored)
+            elif answer["acked"] >= get(connection, "next_n", 1):
                 # The server knows more of this phone than the phone does: it is a copy.
                 outbox.new_incarnation(connection)
             else:
-                outbox.offer_again(connection, incarnation, answer["acked"])
-            for earlier, acked in others.items():
-                outbox.offer_again(connection, earlier, acked)
+                outbox.offer_again(connection, answer["acked"])
+        self.server_now_ms = answer.get("now_ms", 0)
         self.report("hello", 1, 1)
 
     def push(self, client: Client) -> None:
@@ -221,7 +224,7 @@ class _Attempt:
                 elif refusal.code == "malformed" and cuts < FRUITLESS:
                     cuts += 1  # damaged on the way
                 else:
-                    self.renumber(batch, refusal)
+                    self.renumber(refusal)
                 continue
             except (CutShort, NoSignal) as error:
                 cuts += weight(error)
@@ -266,7 +269,7 @@ class _Attempt:
         if len(answers) < len(asked):
             raise NotOurServer
         with self.store.writing() as connection:
-            outbox.keep_answers(connection, batch, answers, self.store.clock())
+            outbox.keep_answers(connection, batch, answers, answer["received_at_ms"])
         outcomes = [one.outcome for one in answers]
         self.result = replace(
             self.result,
@@ -277,7 +280,7 @@ class _Attempt:
             conflicts=self.result.conflicts + outcomes.count("conflict"),
         )
 
-    def renumber(self, batch: Batch, refusal: Refused) -> None:
+    def renumber(self, refusal: Refused) -> None:
         """Agree with the server on the count again; raises the refusal when it is about something else."""
         self.renumberings += 1
         if refusal.code not in ("sequence_gap", "forked") or self.renumberings > RENUMBERINGS:
@@ -286,7 +289,7 @@ class _Attempt:
             if refusal.code == "forked":
                 outbox.new_incarnation(connection)
             else:
-                outbox.offer_again(connection, batch.incarnation, int(refusal.extra["acked"]))
+                outbox.offer_again(connection, int(refusal.extra["acked"]))
 
     def pull(self, client: Client) -> bool:
         """Fetch what is new; False when the server wants to begin anew with this phone."""
@@ -334,8 +337,8 @@ class _Attempt:
         """Count what the county stored and has not shown back, now that all of it was pulled."""
         self.report("compare", 0, 1)
         with self.store.writing() as connection:
-            unconfirmed = outbox.count_unconfirmed(connection, self.began_at_ms)
-            outbox.prune(connection, self.store.clock())
+            unconfirmed = outbox.count_unconfirmed(connection, self.server_now_ms)
+            outbox.prune(connection, self.server_now_ms)
         self.result = replace(self.result, unconfirmed=unconfirmed)
         self.report("compare", 1, 1)
 

@@ -170,7 +170,7 @@ class Client:
     def push(self, body: bytes) -> dict[str, Any]:
         """Send a packed `messages.PushRequest`; the answer is `messages.PushAnswer`."""
         headers = {"Content-Type": PACKED, "Accept": PACKED}
-        needs = ("epoch", "acked", "outcomes")
+        needs = ("epoch", "acked", "received_at_ms", "outcomes")
         return self._answer("POST", "push", data=body, headers=headers, needs=needs)
 
     def pull(self, cursor: str | None, limit: int) -> Iterator[list[dict[str, Any]]]:

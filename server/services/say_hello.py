@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from server.storage.changes import stored_outcomes
 from server.storage.devices import Device, incarnation_of
 from server.storage.divisions import places_within
 from server.storage.meta import epoch_of
@@ -20,6 +21,8 @@ def say_hello(conn: Connection, device: Device, incarnation: str, *, now_ms: int
     forked.
     """
     known = incarnation_of(conn, device.county, incarnation)
+    acked = known.acked_n if known and known.device_id == device.id else 0
+    last = stored_outcomes(conn, device.county, incarnation, acked, acked).get(acked)
     return {
         "protocol": PROTOCOL,
         "schema": SCHEMA_VERSION,
@@ -29,7 +32,8 @@ def say_hello(conn: Connection, device: Device, incarnation: str, *, now_ms: int
         "scope": device.scope,
         "cadre": device.cadre,
         "office_phone": device.cadre_phone,
-        "acked": known.acked_n if known and known.device_id == device.id else 0,
+        "acked": acked,
+        "acked_hash": last.hash if last else None,
         "divisions": [
             {"code": place.code, "name": place.name, "level": place.level}
             for place in places_within(conn, device.scope)
