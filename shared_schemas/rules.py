@@ -28,7 +28,10 @@ CHILDREN = frozenset(
     {"20", "21", "22", "23", "24", "25", "26", "30", "31", "32", "33", "34", "35", "36"}
 )
 PARENTS = frozenset({"51", "52"})
+ABLE = frozenset({"1", "2", "3"})
 CANNOT_WORK = frozenset({"4", "5"})
+GONE = frozenset({"2", "5"})
+"""member_change: died, moved away."""
 
 
 class Level(StrEnum):
@@ -355,7 +358,7 @@ def category_fields_agree(bundle: Bundle, _: Surroundings) -> Iterator[Hit]:
 
 @rule("V16")
 def consent_was_asked(bundle: Bundle, around: Surroundings) -> Iterator[Hit]:
-    """Whoever has an intention was asked for both consents, and agreed to the survey."""
+    """Whoever has an intention was asked for both consents and agreed to the survey; nobody was left out."""
     for intention in bundle.intentions:
         member = bundle.member(intention.get("member_id"))
         answers = {
@@ -369,6 +372,20 @@ def consent_was_asked(bundle: Bundle, around: Surroundings) -> Iterator[Hit]:
                            name=_called(member))  # fmt: skip
         if answers.get(SURVEY) is False:
             yield _hit("V16", E, "member", member, "consent", "refused", name=_called(member))
+    yield from _nobody_asked(bundle, around)
+
+
+def _nobody_asked(bundle: Bundle, around: Surroundings) -> Iterator[Hit]:
+    """To ask everybody of 16–64 who can work and is here is what a visit is for; a refusal is an answer."""
+    asked = {i.get("member_id") for i in bundle.intentions}
+    asked |= {c.get("member_id") for c in bundle.consents if c.get("given") is not None}
+    for member in bundle.members:
+        if member["id"] in asked or member.get("labour_ability") not in ABLE or _studies(member):
+            continue
+        age = _of_age(bundle, member, around.today)
+        here = member.get("member_change") not in GONE
+        if here and age is not None and WORKING_AGE <= age <= 64:
+            yield _hit("V16", W, "member", member, "consent", "unasked", name=_called(member))
 
 
 @rule("V17")

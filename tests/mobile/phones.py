@@ -63,8 +63,9 @@ def fill_member(form: RecordForm, name: str, relation: str, number: str) -> None
         "education": "70",
         "marital": "20",
         "speaks_mandarin": "1",
-        "health": ["1"],
-        "labour_ability": "1",
+        # Somebody who cannot work need not be asked what work he wants; `fill_wish` makes him able.
+        "health": ["2"],
+        "labour_ability": "4",
         "work_form": "7",
     }.items():
         form.answer(field, value)
@@ -83,6 +84,7 @@ def fill_child(form: RecordForm, name: str, relation: str, born: str, sex: str) 
 
 
 def fill_wish(visit: Visit, member: RecordForm) -> None:
+    member.answer("labour_ability", "1")
     for kind in ("survey", "share_hr"):
         visit.record_consent(member, kind, True, "2", "罗见证")
     wish = visit.intention_of(member)

@@ -63,6 +63,7 @@ def a_family() -> Bundle:
             {"id": HOME + "000e", "member_id": WIFE, "consent_kind": "survey", "given": True,
              "method": "1"},
             {"id": HOME + "000f", "member_id": WIFE, "consent_kind": "share_hr", "given": False},
+            {"id": HOME + "000g", "member_id": HEAD, "consent_kind": "survey", "given": False},
         ),
     )  # fmt: skip
 
@@ -120,6 +121,7 @@ E, W, R = "E", "W", "R"
         ("V16", E, "consent", "consent", 1, {"consent_kind": "survey", "given": True,
                                               "method": "1"}),
         ("V16", E, "consent", "consent", 0, {"given": False}),
+        ("V16", W, "consent", "consent", 2, {"member_id": WIFE}),
         ("V17", W, "registry_no", "household", 0, {"registry_no": None}),
         ("V18", W, "wage_floor", "intention", 0, {"wage_floor": 900}),
         ("V18", W, "work_wage", "member", 0, {"work_wage": 20_000}),
@@ -172,7 +174,7 @@ def test_a_village_must_be_known_and_outside_the_scope_needs_a_reason():
 def test_somebody_on_the_job_who_says_not_employed_is_for_the_reviewer():
     bundle = changed(a_family(), "member", 0, work_form="7")
     placement = {
-        "id": HOME + "000g", "member_id": HEAD, "placement_kind": "1", "employer_name": "甬江服装厂",
+        "id": HOME + "000h", "member_id": HEAD, "placement_kind": "1", "employer_name": "甬江服装厂",
         "place_code": "330200000000", "started_on": "2026-01-01", "responsible": "岑干部",
         "state": "on_job",
     }  # fmt: skip
