@@ -155,11 +155,12 @@ def finish_pull(connection: sqlite3.Connection) -> None:
         if not is_record_kind(kind):
             continue
         column = "id" if kind == "household" else "household_id"
-        # Never with an edit of the cadre in it: that one still has to reach the county.
+        # Never with an edit of the cadre in it that the county has not taken in: it stays in sight.
         connection.execute(
-            f'DELETE FROM "{kind}" WHERE generation < ? AND server IS NOT NULL'  # noqa: S608
+            f'DELETE FROM "{kind}" WHERE generation < ?'  # noqa: S608
             f' AND "{column}" NOT IN (SELECT household_id FROM draft)'
-            f' AND "{column}" NOT IN (SELECT household_id FROM outbox WHERE covered = 0)',
+            f' AND "{column}" NOT IN (SELECT household_id FROM outbox WHERE covered = 0'
+            " AND NOT (state = 'acked' AND seq > 0))",
             (generation,),
         )
     for table in ("review", "conflict"):
