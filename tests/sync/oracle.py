@@ -48,6 +48,8 @@ class Entry:
     key: Key
     values: Mapping[str, Any]
     saw: Mapping[str, Any]
+    knew: frozenset[Key]
+    """The changes that were on the phone when this one was made: its cadre's own, so he knew them."""
     epoch: str
     base: int
     holders: set[str] = field(default_factory=set)
@@ -104,7 +106,9 @@ class Oracle:
 
     def note(self, phone: Phone, saw: Mapping[tuple[str, str], Any] | None = None) -> None:
         """Keep what is new in a phone's outbox."""
-        for key, row in self._outbox(phone).items():
+        found = self._outbox(phone)
+        known = frozenset(key for key in found if key in self.entries)
+        for key, row in found.items():
             entry = self.entries.get(key)
             if entry is None:
                 values = json.loads(row["values"])
@@ -112,18 +116,24 @@ class Oracle:
                     key,
                     values,
                     {name: (saw or {}).get((key[1], name)) for name in values},
+                    known,
                     row["epoch"] or "",
                     row["base"],
                 )
             entry.holders.add(phone.name)
 
-    def note_gone(self, phone: Phone) -> None:
+    def note_gone(self, phone: Phone) -> list[Entry]:
         """Let a phone forget on purpose: a recall, or its files were put back from a backup."""
         present = self._outbox(phone)
-        for key, entry in self.entries.items():
-            if phone.name in entry.holders and key not in present:
-                entry.holders.discard(phone.name)
+        gone = [
+            entry
+            for key, entry in self.entries.items()
+            if phone.name in entry.holders and key not in present
+        ]
+        for entry in gone:
+            entry.holders.discard(phone.name)
         self._cursors.pop(phone.name, None)
+        return gone
 
     def note_server_restored(self) -> None:
         """Let go of what the county did after the backup: it is not on any phone."""
@@ -291,6 +301,7 @@ class Oracle:
             place = (row["kind"], row["record_id"], row["field"])
             kept[place] += [json.loads(row[side] or "null") for side in ("ours", "theirs")]
         replaced: dict[tuple[str, str, str], list[tuple[Any, Any]]] = defaultdict(list)
+        outdone: dict[tuple[str, str, str], set[Key]] = defaultdict(set)
         stored = [
             self.entries[_key(row)]
             for row in logged
@@ -298,7 +309,10 @@ class Oracle:
         ]
         for entry in stored:
             for name, value in entry.values.items():
-                replaced[entry.key[0], entry.key[1], name].append((entry.saw.get(name), value))
+                place = (entry.key[0], entry.key[1], name)
+                replaced[place].append((entry.saw.get(name), value))
+                if not isinstance(value, list):
+                    outdone[place] |= entry.knew
         for decision in self.decisions:
             place = (decision.kind, decision.record_id, decision.name)
             replaced[place].append((decision.saw, decision.value))
@@ -309,6 +323,8 @@ class Oracle:
                 if declared is None or declared.info.merge is Merge.WITHDRAW:
                     continue
                 place = (kind, record_id, name)
+                if entry.key in outdone[place]:
+                    continue
                 here = [present.get((kind, record_id), {}).get(name), *kept[place]]
                 for part in _parts(value):
                     if any(part in _parts(one) for one in here):
