@@ -329,14 +329,15 @@ class ChushanApp(App):
         return ui("day", month=day.month, day=day.day, weekday=weekday)
 
     def last_sync_in_words(self) -> str:
-        """Return when the last sync was."""
+        """Return when the last sync was, and whether it broke off."""
         from mobile.sync.attempt import last_result
 
         result = last_result(self.store)
         if result is None or not result.finished_at_ms:
             return ui("sync_never_short")
         at = dt.datetime.fromtimestamp(result.finished_at_ms / 1000).astimezone()
-        return ui("last_sync", month=at.month, day=at.day, time=at.strftime("%H:%M"))
+        key = "last_sync" if result.error is None else "last_sync_failed"
+        return ui(key, month=at.month, day=at.day, time=at.strftime("%H:%M"))
 
     @property
     def is_desktop(self) -> bool:

@@ -40,7 +40,6 @@ class VillagesScreen(PhoneScreen):
     returned = NumericProperty(0)
     waiting = NumericProperty(0)
     last_sync = StringProperty("")
-    last_sync_failed = BooleanProperty(False)
     has_villages = BooleanProperty(True)
 
     def enter(self, **_: object) -> None:

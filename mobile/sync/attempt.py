@@ -27,6 +27,8 @@ from mobile.sync.client import (
     Refused,
     Silent,
     SyncError,
+    recalled,
+    remembered,
 )
 from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.locale import text
@@ -124,16 +126,16 @@ def sync_once(
                 finished_at_ms=store.clock(),
             )
             counts = asdict(replace(result, error=None))
-            put(connection, "last_result", counts)
+            put(connection, "last_result", {**counts, "error": remembered(error)})
         return result
     finally:
         store.sync_lock.release()
 
 
 def last_result(store: Store) -> SyncResult | None:
-    """Return the result of the last sync, None before the first (its error is not kept)."""
+    """Return the result of the last sync, failed ones too; None before the first."""
     kept = get(store.connection, "last_result")
-    return SyncResult(**kept) if kept else None
+    return SyncResult(**{**kept, "error": recalled(kept["error"])}) if kept else None
 
 
 def weight(error: SyncError) -> int:
@@ -166,13 +168,9 @@ class _Attempt:
             raise NotEnrolled
         client = Client(server, token, self.timeout_s)
         try:
-            try:
-                self.hello(client)
-            except Refused as refusal:
-                if refusal.code == "device_revoked":
-                    # What was captured still goes in; the county keeps it for a person to look at.
-                    self.push(client)
-                raise
+            # A revoked phone comes as far as this: what was captured still goes in, and the county
+            # keeps it for a person to look at.
+            self.hello(client)
             self.push(client)
             while not self.pull(client):
                 self.hello(client)

@@ -125,6 +125,23 @@ class Refused(SyncError):  # noqa: N818
         return f"{error.title(lang)}{between}{error.action(lang)}"
 
 
+def remembered(error: SyncError | None) -> list[str] | None:
+    """Return an error as JSON values, for `recalled`."""
+    return None if error is None else [type(error).__name__, getattr(error, "code", "")]
+
+
+def recalled(kept: list[str] | None) -> SyncError | None:
+    """Return the error that `remembered` kept; one that this version does not know is a plain one."""
+    if kept is None:
+        return None
+    name, code = kept
+    if name == Refused.__name__:
+        return Refused(code)
+    known = globals().get(name, SyncError)
+    error: SyncError = known()
+    return error
+
+
 class Client:
     """One server and this phone's token for it. Keeps a connection open; `close` it after use.
 

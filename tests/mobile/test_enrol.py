@@ -6,9 +6,9 @@ import pytest
 import segno
 from phones import County, sync
 
-from mobile.storage.database import get, open_store
+from mobile.storage.database import get, open_store, put
 from mobile.sync.attempt import last_result, sync_once
-from mobile.sync.client import BadEnrolment, NoQrFound, NotEnrolled, Refused
+from mobile.sync.client import BadEnrolment, NoQrFound, NoSignal, NotEnrolled, Refused
 from mobile.sync.enrol import (
     Enrolment,
     enrol,
@@ -91,6 +91,13 @@ def test_enrolled_phone_learns_its_cadre_and_villages(county: County, tmp_path: 
     kept = last_result(store)
     assert kept is not None
     assert kept.error is None
+    with store.writing() as connection:
+        put(connection, "server", "http://127.0.0.1:9")
+    sync_once(store, timeout_s=2)
+    failed = last_result(store)
+    assert failed is not None
+    assert isinstance(failed.error, NoSignal)
+    assert failed.words()
     store.close()
 
 
