@@ -37,9 +37,8 @@ def compose(path: Path) -> None:
     for name in PHONES:
         with Image.open(PICTURES / name) as picture:
             width = round(picture.width * phone_height / picture.height)
-            _place(
-                sheet, picture.resize((width, phone_height), Image.Resampling.LANCZOS), left, MARGIN
-            )
+            phone = _smaller(picture, width, phone_height)
+            _place(sheet, phone, left, MARGIN)
         left += width + MARGIN
     page_width = WIDTH - left - MARGIN
     page_height = (HEIGHT - 3 * MARGIN) // 2
@@ -49,9 +48,14 @@ def compose(path: Path) -> None:
             cut = picture.crop(
                 (0, 0, picture.width, round(picture.width * page_height / page_width))
             )
-            page = cut.resize((page_width, page_height), Image.Resampling.LANCZOS)
+            page = _smaller(cut, page_width, page_height)
         _place(sheet, page, left, MARGIN + i * (page_height + MARGIN))
     sheet.save(path, optimize=True)
+
+
+def _smaller(picture: Image.Image, width: int, height: int) -> Image.Image:
+    # A picture with a palette would be resized without mixing its colours.
+    return picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _place(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> None:
@@ -59,7 +63,7 @@ def _place(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> Non
     box = (left, top + 6, left + picture.width, top + picture.height + 6)
     ImageDraw.Draw(shadow).rectangle(box, fill=90)
     sheet.paste((60, 70, 60), mask=shadow.filter(ImageFilter.GaussianBlur(10)))
-    sheet.paste(picture.convert("RGB"), (left, top))
+    sheet.paste(picture, (left, top))
 
 
 if __name__ == "__main__":
