@@ -287,10 +287,9 @@ def offer_lost(
             "SELECT * FROM outbox WHERE incarnation = ? AND state = 'acked' ORDER BY n",
             (incarnation,),
         ).fetchall()
-        if not _is_ours(rows, acked, acked_hash):
-            acked = 0
-            is_new_life = True
-        forgotten = [row["id"] for row in rows if row["n"] > acked]
+        is_ours = _is_ours(rows, acked, acked_hash)
+        forgotten = [row["id"] for row in rows if row["n"] > acked or not is_ours]
+        is_new_life = is_new_life or not is_ours
         lost += forgotten
         # An older edit must not get a number after a newer one of the same life.
         is_new_life = is_new_life or bool(forgotten and incarnation != present)
