@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-import mobile.sync.attempt as attempt
 from mobile.forms.record_form import RecordForm
 from mobile.forms.visit import Visit
 from mobile.storage import outbox
-from mobile.sync.client import AlreadyRunning, SyncError
+from mobile.sync import attempt
 from mobile.sync.attempt import SyncResult
+from mobile.sync.client import AlreadyRunning, SyncError
 from server.services.decide_conflict import decide_conflict
 from server.services.held import apply_held_change, close_held_change
 from server.services.review import Comment, approve, return_bundle, void
@@ -464,7 +464,9 @@ class Schedule:
 
     def _decide(self) -> None:
         with opened(self.oracle.server_path) as server:
-            rows = server.execute("SELECT * FROM conflict WHERE state = 'open' ORDER BY id").fetchall()
+            rows = server.execute(
+                "SELECT * FROM conflict WHERE state = 'open' ORDER BY id"
+            ).fetchall()
             if not rows:
                 return
             row = self.random.choice(rows)

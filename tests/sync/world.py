@@ -25,9 +25,9 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
 import mobile.storage.database as phone_database
-import mobile.sync.attempt as attempt
-import mobile.sync.enrol as enrolment
 from mobile.storage.database import Store, open_store
+from mobile.sync import attempt
+from mobile.sync import enrol as enrolment
 from mobile.sync.attempt import SyncResult, sync_once
 from mobile.sync.client import Client
 from server.app import create_app
@@ -132,7 +132,7 @@ class _Adapter(BaseAdapter):
                 self.world.speaking,
                 str(request.method),
                 str(request.path_url),
-                {name: value for name, value in request.headers.items()},
+                dict(request.headers.items()),
                 body.encode() if isinstance(body, str) else body,
             )
         )
@@ -260,14 +260,20 @@ class World:
         self.engine.dialect.do_commit = self._commit_or_die
         with writing(self.engine) as conn:
             store_places(conn, PLACES)
-            for user in (REVIEWER, *(User(c, c, f"测试{c}", "cadre", COUNTY, None) for c in CADRES)):
+            for user in (
+                REVIEWER,
+                *(User(c, c, f"测试{c}", "cadre", COUNTY, None) for c in CADRES),
+            ):
                 add_user(conn, user, password_hash=None, now_ms=self.now_ms)
             records = [one for i in range(FAMILIES) for one in _a_family(i)]
             author = Author(COUNTY, "import", REVIEWER.id, None, COUNTY, "import")
             n = next_n(conn, COUNTY, "import", len(records))
             applied = apply_changes(
                 conn,
-                [Change(n + i, kind, rid, 0, self.now_ms, v) for i, (kind, rid, v) in enumerate(records)],
+                [
+                    Change(n + i, kind, rid, 0, self.now_ms, v)
+                    for i, (kind, rid, v) in enumerate(records)
+                ],
                 author=author,
                 sent_ms=self.now_ms,
                 received_ms=self.now_ms,
@@ -456,12 +462,12 @@ class World:
             self.delayed.append(request)
             raise requests.ConnectionError("reset")
         if fault == "portal":
-            return _response(request, Answer(200, {"Content-Type": "text/html"}, b"<html>hi</html>"))
+            return _response(
+                request, Answer(200, {"Content-Type": "text/html"}, b"<html>hi</html>")
+            )
         if fault == "cut_request" and request.body:
             cut = request.body[: self.random.randrange(len(request.body))]
-            request = Request(
-                request.phone, request.method, request.target, request.headers, cut
-            )
+            request = Request(request.phone, request.method, request.target, request.headers, cut)
         if fault in ("server_dies_before_commit", "server_dies_after_commit"):
             self.kill_server = "before" if "before" in fault else "after"
             # The first commit counts the call; the second is the push itself.
