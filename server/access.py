@@ -54,7 +54,8 @@ __all__ = [
 
 PEOPLE = frozenset({"cadre", "township", "county", "prefecture", "station", "hr_firm", "admin"})
 AUDIENCES = PEOPLE | {"public", "loopback", "device", "lost_device", "firm_key", "signed_in"}
-"""`lost_device`: a revoked phone may still push, so that nothing captured is lost; all is held."""
+"""`lost_device`: a revoked phone may still ask how far its changes came and push the rest, so that
+nothing captured is lost; all of it is held."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -83,7 +83,7 @@ def enrol(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/hello")
-@audience("device")
+@audience("device", "lost_device")
 @blueprint.arguments(HelloQuery, location="query")
 @blueprint.response(200, HelloAnswer)
 def hello(given: dict[str, Any]) -> dict[str, Any]:
