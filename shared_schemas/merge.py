@@ -17,6 +17,10 @@ from shared_schemas.fields import Merge, Value
 COUNTY = "county"
 """Author of reviewers' decisions in place of an incarnation; a decision stays until another one."""
 
+MERGED = "merged"
+"""Author of a value made of two that were written apart: neither of their authors has seen it, so a
+further edit of either is apart from it again."""
+
 VOID = "deleted"
 """The field that voids a record."""
 
@@ -122,12 +126,14 @@ def merge_change(
         if values.get(name) == value:
             continue
         rule = policy(name)
-        merged = _merge_silently(rule, values.get(name), value)
+        is_decided = stamp.incarnation == COUNTY and rule is not Merge.WITHDRAW
+        merged = None if is_decided else _merge_silently(rule, values.get(name), value)
         if merged is not None:
+            author = incarnation if values.get(name) is None else MERGED
             if values.get(name) != merged[0]:
                 written.add(name)
             values[name] = merged[0]
-            stamps[name] = Stamp(max(eff_ms, stamp.eff_ms), incarnation, UNSEQUENCED)
+            stamps[name] = Stamp(max(eff_ms, stamp.eff_ms), author, UNSEQUENCED)
             continue
         later = (eff_ms, incarnation) > (stamp.eff_ms, stamp.incarnation)
         arrived_shows = rule is not Merge.HOLD and stamp.incarnation != COUNTY and later

@@ -24,6 +24,7 @@ from server.storage.changes import (
     authors_of,
     change_by_key,
     held_for,
+    later_values,
     set_outcomes,
 )
 from server.storage.conflicts import Branch, add_conflicts, extend_conflicts, open_branches
@@ -132,6 +133,7 @@ class _Work:
     merges: list[tuple[_Edit, _Draft, Merged]] = field(default_factory=list)
     committed: Mapping[int, int] = field(default_factory=dict)
     households_before: set[str] = field(default_factory=set)
+    judged: list[_Edit] = field(default_factory=list)
 
 
 def next_n(conn: Connection, county: str, incarnation: str, count: int = 1) -> int:
@@ -351,7 +353,12 @@ def _judge(work: _Work, edit: _Edit) -> None:
         edit.village_code = draft.village_code if draft else None
         return
     declared = record_kind(change.kind).fields
-    known = {name: value for name, value in change.values.items() if name in declared}
+    outdone = _outdone(work, edit) if edit.stored else frozenset()
+    known = {
+        name: value
+        for name, value in change.values.items()
+        if name in declared and name not in outdone
+    }
     if draft is None:
         draft = _Draft(change.kind, change.record_id, None, {}, None, 0, is_new=True)
         work.drafts[change.kind, change.record_id] = draft
@@ -374,11 +381,25 @@ def _judge(work: _Work, edit: _Edit) -> None:
     if len(known) != len(change.values):
         _keep_unknown(draft, {n: v for n, v in change.values.items() if n not in declared})
     edit.outcome = merged.outcome
+    work.judged.append(edit)
     if not draft.is_new:
         work.merges.append((edit, draft, merged))
     household = draft if change.kind == HOUSEHOLD else work.drafts[HOUSEHOLD, draft.household_id]
     draft.village_code = str(household.values["village_code"])
     edit.village_code = draft.village_code
+
+
+def _outdone(work: _Work, edit: _Edit) -> frozenset[str]:
+    """Return the fields that its own author has changed again since, while the edit was held."""
+    change, incarnation = edit.change, edit.author.incarnation
+    later = [
+        other.change.values
+        for other in work.judged
+        if other.author.incarnation == incarnation
+        and other.change.record_id == change.record_id
+        and other.change.n > change.n
+    ] + later_values(work.conn, work.county, incarnation, change.record_id, change.n)
+    return frozenset(name for values in later for name in values)
 
 
 def _keep_unknown(draft: _Draft, values: Mapping[str, Any]) -> None:
@@ -537,6 +558,12 @@ def _conflict_rows(work: _Work) -> tuple[list[dict[str, Any]], list[dict[str, An
             elif branch in open_rows:
                 row = open_rows[branch]
                 extended.setdefault(row["id"], {"id": row["id"]}).update(arrived)
+                displaced = found.ours_stamp.incarnation
+                aside = (draft.kind, draft.id, found.field, displaced)
+                is_kept = displaced == row["ours_incarnation"] or aside in open_rows or aside in new
+                if found.shown == "theirs" and found.ours is not None and not is_kept:
+                    # A third has written meanwhile, after seeing one side: his value goes aside.
+                    new[aside] = _displaced_row(work.county, edit, draft, found)
             else:
                 new[branch] = _conflict_row(work.county, edit, draft, found) | arrived
         if open_rows:
@@ -555,7 +582,9 @@ def _conflict_rows(work: _Work) -> tuple[list[dict[str, Any]], list[dict[str, An
                     extended.setdefault(was["id"], {"id": was["id"]}).update(moved)
     authors = authors_of(work.conn, work.county, {row["record_id"] for row in new.values()})
     for fresh in new.values():
-        fresh["ours_author"] = authors.get((fresh["record_id"], fresh["ours_incarnation"]))
+        for side in ("ours", "theirs"):
+            author = authors.get((fresh["record_id"], fresh[f"{side}_incarnation"]))
+            fresh.setdefault(f"{side}_author", author)
     return list(new.values()), list(extended.values())
 
 
@@ -574,6 +603,21 @@ def _conflict_row(county: str, edit: _Edit, draft: _Draft, found: FieldConflict)
         "theirs_incarnation": edit.author.incarnation,
         "ours_at_ms": found.ours_stamp.eff_ms,
         "state": "open",
+    }
+
+
+def _displaced_row(county: str, edit: _Edit, draft: _Draft, found: FieldConflict) -> dict[str, Any]:
+    row = _conflict_row(county, edit, draft, found)
+    del row["theirs_author"]
+    return row | {
+        "ours": found.theirs,
+        "ours_author": edit.author.user_id,
+        "ours_incarnation": edit.author.incarnation,
+        "ours_at_ms": edit.eff_ms,
+        "theirs": found.ours,
+        "theirs_incarnation": found.ours_stamp.incarnation,
+        "theirs_at_ms": found.ours_stamp.eff_ms,
+        "shown": "ours",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,6 +160,20 @@ def held_for(conn: Connection, county: str, reason: HeldReason) -> list[LoggedCh
         .order_by(change.c.received_at_ms, change.c.incarnation, change.c.n)
     )
     return [_logged(row) for row in conn.execute(query).mappings()]
+
+
+def later_values(
+    conn: Connection, county: str, incarnation: str, record_id: str, n: int
+) -> list[Mapping[str, Any]]:
+    """Return what an incarnation wrote into a record after its change `n`, held ones left out."""
+    query = select(change.c["values"]).where(
+        change.c.county == county,
+        change.c.record_id == record_id,
+        change.c.incarnation == incarnation,
+        change.c.n > n,
+        change.c.outcome != Outcome.HELD.value,
+    )
+    return list(conn.execute(query).scalars())
 
 
 def change_by_key(conn: Connection, county: str, incarnation: str, n: int) -> LoggedChange | None:
