@@ -1,0 +1,206 @@
+"""Faults planted on purpose: each must be caught by some schedule, or the simulation is blind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+import requests
+
+from mobile.storage import inbox, outbox
+from mobile.storage import records as phone_records
+from mobile.sync import attempt
+from mobile.sync.client import Client, CutShort
+from server.services import apply_changes, build_pull, receive_push
+from server.storage import feed
+from shared_schemas import merge, wire
+
+from .simulation import run
+from .world import World
+
+Plant = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A planted fault. `quick`: few schedules find it, so every test run tries it."""
+
+    name: str
+    plant: Plant
+    quick: bool = True
+
+
+def _replaced(target: Any, name: str, make: Callable[[Any], Any]) -> Plant:
+    return lambda: mock.patch.object(target, name, make(getattr(target, name)))
+
+
+class _AnyHash(str):
+    """A hash that equals every other."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+def _hashes_not_compared(real: Any) -> Any:
+    return lambda *args: {
+        n: replace(row, hash=_AnyHash(row.hash)) for n, row in real(*args).items()
+    }
+
+
+def _ignoring_base(real: Any) -> Any:
+    def merge_change(current: Any, change: Any, **rest: Any) -> Any:
+        return real(current, replace(change, base=1 << 40), **{**rest, "lost": False})
+
+    return merge_change
+
+
+def _dropping_held(real: Any) -> Any:
+    def add_changes(conn: Any, county: str, logged: Any) -> None:
+        real(conn, county, [entry for entry in logged if entry.outcome != "held"])
+
+    return add_changes
+
+
+def _repeating_numbers(real: Any) -> Any:
+    def allocate(conn: Any, county: str, count: int, **rest: Any) -> int:
+        return int(real(conn, county, count, **rest)) - 1
+
+    return allocate
+
+
+def _acking_everything(real: Any) -> Any:
+    def keep_answers(connection: Any, batch: Any, answers: Any, now_ms: int) -> None:
+        real(connection, batch, answers, now_ms)
+        connection.execute(
+            "UPDATE outbox SET state = 'acked', outcome = 'applied', seq = 0, covered = 1"
+            " WHERE state IN ('sent', 'waiting')"
+        )
+
+    return keep_answers
+
+
+def _covered_at_once(real: Any) -> Any:
+    def keep_answers(connection: Any, batch: Any, answers: Any, now_ms: int) -> None:
+        real(connection, batch, answers, now_ms)
+        connection.execute("UPDATE outbox SET covered = 1 WHERE state = 'acked'")
+        for change in batch.changes:
+            phone_records.refresh(connection, change.kind, change.record_id)
+
+    return keep_answers
+
+
+def _dropping_at_rebirth(real: Any) -> Any:
+    def new_incarnation(connection: Any, lost: Sequence[int] = ()) -> str:
+        connection.execute("DELETE FROM outbox WHERE state = 'sent'")
+        return str(real(connection))
+
+    return new_incarnation
+
+
+def _same_life(_real: Any) -> Any:
+    return lambda connection, lost=(): "the old one"
+
+
+def _pruning_at_once(_real: Any) -> Any:
+    return lambda connection, now_ms: connection.execute(
+        "DELETE FROM outbox WHERE state = 'acked' AND covered = 1"
+    )
+
+
+def _lost_answer_acked(real: Any) -> Any:
+    def push(self: Client, body: bytes) -> Any:
+        try:
+            return real(self, body)
+        except CutShort:
+            sent = wire.ungroup_changes(wire.unpack(body)["changes"])
+            told = [{"n": c.n, "outcome": "applied", "seq": 0} for c in sent]
+            return {"epoch": "", "acked": sent[-1].n, "received_at_ms": 0, "outcomes": told}
+
+    return push
+
+
+@contextmanager
+def _counting_twice() -> Iterator[None]:
+    """The number of the last change is not kept, so a batch sent again is taken for a new one."""
+    with mock.patch.object(receive_push, "set_acked", lambda *args: None):
+        yield
+
+
+def _no_sources(real: Any) -> Any:
+    return lambda *args: [replace(shown, sources={}) for shown in real(*args)]
+
+
+def _page_kept_without_rows(real: Any) -> Any:
+    def apply_lines(connection: Any, lines: Any) -> Any:
+        if len(lines) and lines[-1]["more"]:
+            inbox.put(connection, "cursor", lines[-1]["cursor"])
+            return 0, 0
+        return real(connection, lines)
+
+    return apply_lines
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    Mutation("the idempotency check is skipped", _counting_twice),
+    Mutation("a cursor is off by one", _replaced(build_pull, "_checked_seq",
+             lambda real: lambda *a: (lambda seq: seq + 1 if seq else 0)(real(*a)))),
+    Mutation("the base of an edit is ignored",
+             _replaced(apply_changes, "merge_change", _ignoring_base)),
+    Mutation("held changes are dropped",
+             _replaced(apply_changes, "add_changes", _dropping_held)),
+    Mutation("the device sequence goes on after a restore of the phone",
+             _replaced(outbox, "new_incarnation", _same_life)),
+    Mutation("an ack is taken for other batches as well",
+             _replaced(outbox, "keep_answers", _acking_everything)),
+    Mutation("an own value is not shown after its ack",
+             _replaced(outbox, "keep_answers", _covered_at_once)),
+    Mutation("hashes of changes sent again are not compared",
+             _replaced(receive_push, "_outcomes_before", _hashes_not_compared), quick=False),
+    Mutation("answered changes are let go at once",
+             _replaced(outbox, "prune", _pruning_at_once), quick=False),
+    Mutation("unanswered changes are dropped when a new life begins",
+             _replaced(outbox, "new_incarnation", _dropping_at_rebirth), quick=False),
+    Mutation("what the county decided is overwritten",
+             lambda: mock.patch.object(merge, "COUNTY", "nobody"), quick=False),
+    Mutation("a number of the feed is given twice",
+             _replaced(apply_changes, "allocate", _repeating_numbers)),
+    Mutation("a lost answer counts as an ack", _replaced(Client, "push", _lost_answer_acked)),
+    Mutation("losing values are not kept",
+             _replaced(apply_changes, "add_conflicts", lambda _real: lambda conn, rows: None)),
+    Mutation("an edit sent anew in another life counts again",
+             _replaced(receive_push, "same_edits", lambda _real: lambda *a: {}), quick=False),
+    Mutation("the time of an edit is not clamped",
+             _replaced(apply_changes, "effective_ms", lambda _real: lambda at_ms, **_: at_ms)),
+    Mutation("a restored server is not offered what it forgot",
+             _replaced(outbox, "offer_lost", lambda _real: lambda connection, stored: None),
+             quick=False),
+    Mutation("rows that a restored server forgot stay on the phone",
+             _replaced(inbox, "finish_pull", lambda _real: lambda connection: None), quick=False),
+    Mutation("an edit over an own unconfirmed one takes the newest base",
+             _replaced(phone_records, "shown_records", _no_sources), quick=False),
+    Mutation("the cursor of a page is kept without its rows",
+             _replaced(inbox, "apply_lines", _page_kept_without_rows)),
+    Mutation("the scope of a phone is not asked", _replaced(feed, "_within",
+             lambda real: lambda table, county, scope, after: real(table, county, county, after)),
+             quick=False),
+)  # fmt: skip
+
+
+def caught_after(world: World, mutation: Mutation, most: int, first: int = 1) -> int | None:
+    """Return after how many schedules the planted fault was caught, None when it was not."""
+    with mutation.plant(), mock.patch.object(attempt, "FRUITLESS", 3):
+        for i in range(most):
+            try:
+                run(world, first + i)
+            except (Exception, requests.ConnectionError):
+                # Whatever shows the fault: a broken invariant, or the server failing.
+                return i + 1
+    return None

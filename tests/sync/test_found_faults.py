@@ -1,0 +1,174 @@
+"""What the simulation, and reading for it, once found: each fault by its name, on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from builders import NOW_MS, a_family, a_phone, changes
+from flask import Flask
+from sqlalchemy import Engine, select, update
+
+from server.services.decide_conflict import decide_conflict
+from server.services.held import apply_held_change
+from server.storage import tables
+from server.storage.engine import reading, writing
+from shared_schemas import ids
+from shared_schemas.changes import Change
+
+from .world import COUNTY, REVIEWER
+
+Row = dict[str, Any]
+
+
+def rows(engine: Engine, table: Any, *conditions: Any) -> list[Any]:
+    with reading(engine) as conn:
+        return list(conn.execute(select(table).where(*conditions)).mappings())
+
+
+def value(engine: Engine, kind: str, record_id: str, name: str) -> Any:
+    table = tables.record_tables()[kind]
+    [row] = rows(engine, table, table.c.id == record_id)
+    return row[name]
+
+
+def conflicting(engine: Engine, name: str) -> set[Any]:
+    """Return every value that the conflicts of a field hold."""
+    found = rows(engine, tables.conflict, tables.conflict.c.field == name)
+    return {row[side] for row in found for side in ("ours", "theirs")}
+
+
+def seq_of(engine: Engine, kind: str, record_id: str) -> int:
+    return int(value(engine, kind, record_id, "seq"))
+
+
+def test_an_edit_that_a_copied_phone_sends_anew_has_one_effect(app: Flask, engine: Engine) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    first = phone.submit(family)
+    before = rows(engine, tables.county_counter)
+    copied = replace(phone, incarnation=ids.incarnation_id(77), n=0)
+    again = copied.push(changes(family.edits))["outcomes"]
+    assert [(a["outcome"], a["seq"]) for a in again] == [(a["outcome"], a["seq"]) for a in first]
+    assert rows(engine, tables.county_counter) == before
+    logged = rows(engine, tables.change)
+    assert [row["resolution"] for row in logged].count("again") == len(family.edits)
+    assert copied.hello()["acked"] == len(family.edits)
+
+
+def test_hello_tells_the_hash_of_the_last_change_so_that_a_copy_is_told_apart(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    assert phone.hello()["acked_hash"] is None
+    phone.submit(family)
+    logged = rows(engine, tables.change, tables.change.c.n == phone.n)
+    assert phone.hello()["acked_hash"] == logged[0]["hash"]
+
+
+def test_a_second_unseen_edit_takes_nothing_from_a_union(app: Flask, engine: Engine) -> None:
+    first, second, family = a_phone(app, engine), a_phone(app, engine), a_family()
+    first.submit(family)
+    seen = seq_of(engine, "member", family.member)
+    skill = {name: {"occupation": "01", "cert_no": name} for name in "甲乙丙"}
+    first.edit("member", family.member, skills=[skill["甲"]], base=seen)
+    second.edit("member", family.member, skills=[skill["乙"]], base=seen)
+    second.edit("member", family.member, skills=[skill["乙"], skill["丙"]], base=seen)
+    held = value(engine, "member", family.member, "skills")
+    assert {entry["cert_no"] for entry in held} == {"甲", "乙", "丙"}
+
+
+def test_a_withdrawal_stands_whatever_another_phone_toggles_unseen(
+    app: Flask, engine: Engine
+) -> None:
+    first, second, family = a_phone(app, engine), a_phone(app, engine), a_family()
+    first.submit(family)
+    consent = family.edits[-1][1]
+    seen = seq_of(engine, "consent", consent)
+    first.edit("consent", consent, given=False, base=seen)
+    for answer in (True, False, True):
+        second.edit("consent", consent, given=answer, base=seen)
+    assert value(engine, "consent", consent, "given") is False
+
+
+def test_a_third_value_written_between_two_edits_of_a_conflict_is_kept(
+    app: Flask, engine: Engine
+) -> None:
+    first, second, third = (a_phone(app, engine) for _ in range(3))
+    family = a_family()
+    first.submit(family)
+    seen = seq_of(engine, "household", family.household)
+
+    def write(phone: Any, words: str, base: int, late: int) -> None:
+        phone.edit(
+            "household", family.household, address=words, base=base, at_ms=NOW_MS - 9000 + late
+        )
+
+    write(first, "甲", seen, 3)
+    write(second, "乙", seen, 2)  # earlier: 甲 shows, and a conflict holds both
+    write(third, "丙", seq_of(engine, "household", family.household), 4)  # saw 甲
+    write(second, "丁", seen, 5)  # saw neither
+    shown = value(engine, "household", family.household, "address")
+    assert shown == "丁"
+    assert {"丙", "丁"} <= conflicting(engine, "address")
+
+
+def test_a_field_that_the_county_cleared_stays_clear(app: Flask, engine: Engine) -> None:
+    first, second, family = a_phone(app, engine), a_phone(app, engine), a_family()
+    first.submit(family)
+    seen = seq_of(engine, "household", family.household)
+    first.edit("household", family.household, address="甲", base=seen)
+    second.edit("household", family.household, address="乙", base=seen)
+    [conflict] = rows(engine, tables.conflict)
+    with writing(engine) as conn:
+        decide_conflict(
+            conn,
+            COUNTY,
+            conflict["id"],
+            None,
+            user=REVIEWER,
+            now_ms=NOW_MS,
+            new_id=lambda: "a" * 13,
+        )
+    outcome = second.edit("household", family.household, address="丙", base=seen)
+    assert outcome["outcome"] == "conflict"
+    assert value(engine, "household", family.household, "address") is None
+    assert "丙" in conflicting(engine, "address")
+
+
+def test_a_held_edit_that_the_county_applies_late_spares_its_author_s_newer_one(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    phone.submit(family)
+    seen = seq_of(engine, "household", family.household)
+    with writing(engine) as conn:
+        conn.execute(update(tables.device).values(state="lost"))
+    old = phone.edit("household", family.household, address="旧", group_no="三组", base=seen)
+    with writing(engine) as conn:
+        conn.execute(update(tables.device).values(state="active"))
+    phone.edit("household", family.household, address="新", base=seen)
+    with writing(engine) as conn:
+        apply_held_change(
+            conn, COUNTY, phone.incarnation, old["n"],
+            user=REVIEWER, now_ms=NOW_MS, new_id=lambda: "b" * 13,
+        )  # fmt: skip
+    assert value(engine, "household", family.household, "address") == "新"
+    assert value(engine, "household", family.household, "group_no") == "三组"
+
+
+def test_edits_that_waited_for_their_household_do_not_undo_those_that_came_with_it(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    member = family.edits[1][2]
+    early = Change(1, "member", family.member, 0, NOW_MS - 5000, {**member, "phone": "13900000001"})
+    assert phone.push([early])["outcomes"][0]["reason"] == "missing_household"
+    phone.push(
+        [
+            Change(2, "household", family.household, 0, NOW_MS - 4000, family.edits[0][2]),
+            Change(
+                3, "member", family.member, 0, NOW_MS - 3000, {**member, "phone": "13900000002"}
+            ),
+        ]
+    )
+    assert value(engine, "member", family.member, "phone") == "13900000002"
