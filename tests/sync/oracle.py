@@ -33,7 +33,7 @@ Key = tuple[str, str, int, str]
 """What makes a change itself wherever it is numbered: kind, record, time of the edit, values."""
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818 - named after what the invariant is
     """An invariant does not hold."""
 
 
@@ -396,7 +396,7 @@ class Oracle:
                 row["record_id"]
                 for row in own.execute("SELECT * FROM outbox WHERE outcome = 'held'")
             }
-            for kind in KINDS:
+            for kind, declared in KINDS.items():
                 theirs = {
                     row["id"]: row
                     for row in server.execute(f'SELECT * FROM "{kind}"')
@@ -409,7 +409,7 @@ class Oracle:
                     mine = ours[record_id]
                     expected = declared_values(row, kind)
                     shadow = json.loads(mine["server"] or "{}")
-                    shadow = {n: v for n, v in shadow.items() if n in KINDS[kind].fields}
+                    shadow = {n: v for n, v in shadow.items() if n in declared.fields}
                     if shadow != expected:
                         raise Broken(f"{phone.name} was told otherwise of {kind} {record_id}:"
                                      f" {_difference(shadow, expected)}")  # fmt: skip
