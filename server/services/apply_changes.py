@@ -582,9 +582,9 @@ def _conflict_rows(work: _Work) -> tuple[list[dict[str, Any]], list[dict[str, An
                     extended.setdefault(was["id"], {"id": was["id"]}).update(moved)
     authors = authors_of(work.conn, work.county, {row["record_id"] for row in new.values()})
     for fresh in new.values():
-        for side in ("ours", "theirs"):
-            author = authors.get((fresh["record_id"], fresh[f"{side}_incarnation"]))
-            fresh.setdefault(f"{side}_author", author)
+        for which in ("ours", "theirs"):
+            who = (fresh["record_id"], fresh[f"{which}_incarnation"])
+            fresh.setdefault(f"{which}_author", authors.get(who))
     return list(new.values()), list(extended.values())
 
 
