@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from benchmarks.databases import postgresql_cluster
@@ -79,6 +80,16 @@ def engine(database_url: str) -> Iterator[Engine]:
     opened = open_engine(database_url)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Yield Chromium, one for all tests of a process: Playwright cannot be started twice in one."""
+    # Playwright starts a process of its own: only for those who look at pages.
+    from tests.browser.world import chromium
+
+    with chromium() as started:
+        yield started
 
 
 @dataclass

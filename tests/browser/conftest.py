@@ -1,4 +1,4 @@
-"""One served county and one Chromium for all browser tests; a fresh profile for each."""
+"""One served county for all browser tests; a fresh profile of the browser for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.world import World, chromium, demo_world
+from tests.browser.world import World, demo_world
 
 
 @pytest.fixture(scope="session")
@@ -15,13 +15,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Yield the demo's county behind HTTP."""
     with demo_world(tmp_path_factory.mktemp("world")) as served:
         yield served
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Yield Chromium."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -19,11 +19,10 @@ import openpyxl
 import pytest
 import requests
 import xlsxwriter
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from shared_schemas.codes import divisions
 from shared_schemas.records import record_kind
-from tests.browser.world import chromium
 from tests.screens.driver import Driver
 
 pytestmark = [pytest.mark.browser, pytest.mark.window, pytest.mark.slow]
@@ -245,8 +244,8 @@ def _yes_or_no(phone: Driver, name: str, value: bool) -> str:
     return next(chip for chip in chips if chip in wanted)
 
 
-def test_from_a_countys_spreadsheet_to_a_firms_list(tmp_path: Path) -> None:
-    with an_office(tmp_path) as office, chromium() as browser:
+def test_from_a_countys_spreadsheet_to_a_firms_list(tmp_path: Path, browser: Browser) -> None:
+    with an_office(tmp_path) as office:
         county = browser.new_context(locale="zh-CN", accept_downloads=True).new_page()
         register = tmp_path / "名册.xlsx"
         write_register(register)
