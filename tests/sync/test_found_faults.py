@@ -15,6 +15,7 @@ from server.storage import tables
 from server.storage.engine import reading, writing
 from shared_schemas import ids
 from shared_schemas.changes import Change
+from tests.conftest import Clock
 
 from .world import COUNTY, REVIEWER
 
@@ -91,22 +92,23 @@ def test_a_withdrawal_stands_whatever_another_phone_toggles_unseen(
 
 
 def test_a_third_value_written_between_two_edits_of_a_conflict_is_kept(
-    app: Flask, engine: Engine
+    app: Flask, engine: Engine, clock: Clock
 ) -> None:
     first, second, third = (a_phone(app, engine) for _ in range(3))
     family = a_family()
     first.submit(family)
     seen = seq_of(engine, "household", family.household)
 
-    def write(phone: Any, words: str, base: int, late: int) -> None:
-        phone.edit(
-            "household", family.household, address=words, base=base, at_ms=NOW_MS - 9000 + late
-        )
+    def write(phone: Any, words: str, base: int, at_s: int) -> None:
+        at_ms = NOW_MS + at_s * 1000
+        phone.edit("household", family.household, address=words, base=base, at_ms=at_ms)
 
-    write(first, "甲", seen, 3)
-    write(second, "乙", seen, 2)  # earlier: 甲 shows, and a conflict holds both
-    write(third, "丙", seq_of(engine, "household", family.household), 4)  # saw 甲
-    write(second, "丁", seen, 5)  # saw neither
+    clock.now_ms = NOW_MS + 100_000
+    write(first, "甲", seen, 30)
+    write(second, "乙", seen, 20)  # earlier: 甲 shows, and a conflict holds both
+    clock.now_ms = NOW_MS + 200_000
+    write(third, "丙", seq_of(engine, "household", family.household), 140)  # saw 甲
+    write(second, "丁", seen, 150)  # saw neither
     shown = value(engine, "household", family.household, "address")
     assert shown == "丁"
     assert {"丙", "丁"} <= conflicting(engine, "address")

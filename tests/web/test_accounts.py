@@ -87,14 +87,13 @@ def test_code_from_the_page_enrols_a_phone_and_revoking_ends_it(office: Office) 
     )
     assert answer.status_code in (200, 201), answer.text
     headers = {"Authorization": f"Bearer {answer.json['token']}"}
-    hello = "/sync/v1/hello?incarnation=0123456789abc"
-    assert phone.get(hello, headers=headers).status_code == 200
+    assert phone.get("/sync/v1/pull", headers=headers).status_code == 200
     revoke = re.search(r'action="(/devices/\d{6}/[0-9a-z]+/revoke)"', page_of(office, "新手机"))
     assert revoke
     stranger = office.someone("county", ZHENFENG)
     assert office.post(revoke[1], {}, stranger).status_code == 404
     assert office.post(revoke[1], {}).status_code == 303
-    assert phone.get(hello, headers=headers).status_code == 403
+    assert phone.get("/sync/v1/pull", headers=headers).status_code == 403
 
 
 def page_of(office: Office, label: str) -> str:
