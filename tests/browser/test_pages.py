@@ -69,7 +69,9 @@ def test_reviewer_returns_with_a_comment_beside_a_field(page: Page, world: World
     page.goto(f"{world.address}/review/{household}")
     page.get_by_role("button", name="退回修改").click()
     expect(page.get_by_role("alert")).to_contain_text("请至少在一个项目旁写明要改什么")
+    page.wait_for_load_state()  # the keys work once the page's script has run
     page.keyboard.press("r")
+    expect(page.locator(".cs-comment input:focus")).to_have_count(1)
     page.keyboard.type("请当面确认本人意愿")
     page.get_by_role("button", name="退回修改").click()
     expect(page.get_by_role("status")).to_contain_text("已退回")
