@@ -83,7 +83,7 @@ def _forget_old(folder: Path) -> None:
 
 
 def _uploaded() -> tuple[bytes, str, Path] | None:
-    """Return the file of this session that waits: bytes, name, path."""
+    """Return the file that this person uploaded and that waits: bytes, name, path."""
     kept = session.get("upload") or {}
     if not re.fullmatch(r"[0-9a-z]{13,17}", str(kept.get("id", ""))):
         return None
