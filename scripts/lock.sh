@@ -14,9 +14,9 @@ compile() {
 }
 
 # Only what is wheels on every platform we name: nothing is built on a county's machine.
-compile --extra mobile --extra server pyproject.toml -o requirements/app.txt
-compile --extra mobile --extra server --extra test -c requirements/app.txt pyproject.toml -o requirements/dev.txt
-compile --extra mobile --extra server --extra test --extra bench -c requirements/dev.txt pyproject.toml \
+compile --extra mobile --extra server --extra linkage pyproject.toml -o requirements/app.txt
+compile --extra mobile --extra server --extra linkage --extra test -c requirements/app.txt pyproject.toml -o requirements/dev.txt
+compile --extra mobile --extra server --extra linkage --extra test --extra bench -c requirements/dev.txt pyproject.toml \
   -o requirements/bench.txt
 python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
   compile - -o requirements/build.txt

@@ -51,7 +51,7 @@ wanted_packages() {
   case $level in
     app) if has_screen; then echo $window; fi ;;
     # libatomic1: the driver that Playwright brings.
-    *) echo $window xvfb xauth chromium fonts-noto-cjk libatomic1 postgresql ;;
+    *) echo $window xvfb xauth chromium fonts-noto-cjk libatomic1 postgresql default-jre-headless ;;
   esac
 }
 
@@ -115,7 +115,10 @@ install_python_packages() {
     "$python" -m venv $venv
   fi
   local pip="$venv/bin/python -m pip -qq --disable-pip-version-check"
-  $pip install --require-hashes --only-binary :all: -r requirements/build.txt -r "requirements/$level.txt"
+  $pip install --require-hashes --only-binary :all: -r requirements/build.txt
+  # pyspark has no wheels: it is a folder of Python and jars that nothing is compiled of.
+  $pip install --require-hashes --only-binary :all: --no-binary pyspark --no-build-isolation \
+    -r "requirements/$level.txt"
   $pip install --no-deps --no-build-isolation --no-index --editable .
   fingerprint "$level" >$venv/.installed-"$level"
 }
