@@ -216,10 +216,12 @@ change = _table(
     Column("resolution", String(20)),
     Column("resolved_by", String(17)),
     Column("resolved_at_ms", BigInteger),
+    Column("note", Text),
 )
 """Every change that ever arrived, with its outcome: the audit trail and the list of held ones.
 
-The primary key is what makes a change sent twice have one effect.
+The primary key is what makes a change sent twice have one effect. `note`: what the county tells the
+author of a held change that it closed.
 """
 Index(None, change.c.county, change.c.record_id)
 Index(None, change.c.county, change.c.outcome, change.c.resolution)
@@ -288,6 +290,20 @@ refused. `approved_values`: [[kind, id, values]] of the version that lists still
 Index(None, review.c.county, review.c.state, review.c.lane)
 Index(None, review.c.county, review.c.seq)
 Index(None, review.c.county, review.c.village_code)
+
+departure = _table(
+    "departure",
+    _county(),
+    Column("kind", String(20), primary_key=True),
+    Column("record_id", String(17), primary_key=True),
+    Column("village_code", String(12), primary_key=True),
+    Column("to_village", String(12), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+"""Records that left a village: phones that see only the old one learn it from here. A household
+stands for all that belongs to it."""
+Index(None, departure.c.county, departure.c.seq)
+Index(None, departure.c.county, departure.c.village_code)
 
 labourer = _table(
     "labourer",
