@@ -40,6 +40,12 @@ class Outcome(StrEnum):
     """Not applied; kept, with a reason, on the county's page."""
 
 
+SUM_PRIMES = (1_000_003, 999_983)
+"""Of the rows of one kind, phone and server compare their number, the sum of their `seq` and the sum of
+(seq mod p)(seq mod q) for these two primes. No two versions of records in a county share a `seq`, so
+equal sums mean the same versions; eight million rows stay within 63 bits."""
+
+
 class HeldReason(StrEnum):
     """Why a change is held."""
 

@@ -27,9 +27,15 @@ from server.storage.changes import (
     later_values,
     set_outcomes,
 )
-from server.storage.conflicts import Branch, add_conflicts, extend_conflicts, open_branches
+from server.storage.conflicts import (
+    Branch,
+    add_conflicts,
+    conflicts_of,
+    extend_conflicts,
+    open_branches,
+)
 from server.storage.devices import count_up
-from server.storage.feed import allocate, commit_times
+from server.storage.feed import add_departures, allocate, commit_times
 from server.storage.records import (
     StoredRecord,
     lock_households,
@@ -447,6 +453,44 @@ def _move_children(work: _Work) -> None:
         draft.touched = True
 
 
+def _departures(touched: Iterable[_Draft]) -> list[dict[str, Any]]:
+    """Return a table row without seq for each record that leaves its village by itself.
+
+    A household takes along what belongs to it; a record that leaves for another household goes alone.
+    """
+    return [
+        {
+            "kind": draft.kind,
+            "record_id": draft.id,
+            "village_code": draft.village_before,
+            "to_village": draft.village_code,
+        }
+        for draft in touched
+        if draft.village_before not in (None, draft.village_code)
+        and (draft.kind == HOUSEHOLD or draft.home_before != draft.household_id)
+    ]
+
+
+def _move_conflicts(
+    work: _Work,
+    departures: Iterable[Mapping[str, Any]],
+    new: Iterable[dict[str, Any]],
+    extended: list[dict[str, Any]],
+) -> None:
+    """Let the conflicts of a household that moved to another village follow it."""
+    moved = {row["record_id"]: row["to_village"] for row in departures if row["kind"] == HOUSEHOLD}
+    if not moved:
+        return
+    for row in new:
+        row["village_code"] = moved.get(row["household_id"], row["village_code"])
+    changed = {row["id"]: row for row in extended}
+    for conflict_id, household in conflicts_of(work.conn, work.county, moved):
+        if conflict_id not in changed:
+            changed[conflict_id] = {"id": conflict_id}
+            extended.append(changed[conflict_id])
+        changed[conflict_id]["village_code"] = moved[household]
+
+
 # --- store ---
 
 
@@ -456,6 +500,8 @@ def _store(
     conn, county = work.conn, work.county
     touched = [draft for draft in work.drafts.values() if draft.touched]
     conflict_rows, extended = _conflict_rows(work)
+    departures = _departures(touched)
+    _move_conflicts(work, departures, conflict_rows, extended)
     bundles = _bundles(work, touched)
     fresh: dict[str, int] = {}
     for row in conflict_rows:
@@ -463,8 +509,12 @@ def _store(
     checked = check_bundles(
         conn, county, bundles, now_ms=now_ms, author=author, new_conflicts=fresh
     )
-    count = len(touched) + len(conflict_rows) + len(extended) + len(checked)
+    count = len(departures) + len(touched) + len(conflict_rows) + len(extended) + len(checked)
     next_seq = allocate(conn, county, count, at_ms=now_ms, tag=secrets.token_hex(4)) if count else 0
+    # Before the records: who sees both villages lets go of the old before it gets the new.
+    for departure in departures:
+        departure["seq"] = next_seq
+        next_seq += 1
     for draft in touched:
         draft.seq = next_seq
         next_seq += 1
@@ -477,6 +527,7 @@ def _store(
         new=[_record(draft) for draft in touched if draft.is_new],
         changed=[_record(draft) for draft in touched if not draft.is_new],
     )
+    add_departures(conn, county, departures)
     add_conflicts(conn, conflict_rows)
     extend_conflicts(conn, county, extended)
     newest = _newest(work, bundles)

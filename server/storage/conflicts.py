@@ -46,6 +46,16 @@ def count_open(conn: Connection, county: str, household_ids: Collection[str]) ->
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
+def conflicts_of(
+    conn: Connection, county: str, household_ids: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return (id, household id) of every conflict of these households, decided ones too."""
+    query = select(conflict.c.id, conflict.c.household_id).where(
+        conflict.c.county == county, conflict.c.household_id.in_(sorted(household_ids))
+    )
+    return [(row.id, row.household_id) for row in conn.execute(query)]
+
+
 def add_conflicts(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add conflicts; each row has the columns of the table."""
     listed = [dict(row) for row in rows]

@@ -6,7 +6,7 @@ so a reader never sees a number while a smaller one is still to come (sync.md 3.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Table,
     column,
+    func,
     insert,
     select,
     union_all,
@@ -23,8 +24,16 @@ from sqlalchemy import (
     values,
 )
 
-from server.storage.engine import insert_ignoring
-from server.storage.tables import conflict, county_counter, feed_commit, record_tables, review
+from server.storage.engine import insert_ignoring, upsert
+from server.storage.tables import (
+    conflict,
+    county_counter,
+    departure,
+    feed_commit,
+    record_tables,
+    review,
+)
+from shared_schemas.changes import SUM_PRIMES
 
 
 def allocate(conn: Connection, county: str, count: int, *, at_ms: int, tag: str) -> int:
@@ -108,16 +117,20 @@ def commit_of(conn: Connection, county: str, seq: int) -> Commit | None:
 
 
 def feed_tables() -> dict[str, Table]:
-    """Return the tables whose rows phones pull, by the kind that the feed calls them."""
+    """Return the tables whose rows phones keep, by the kind that the feed calls them."""
     return {**record_tables(), "review": review, "conflict": conflict}
 
 
-def _within(table: Table, county: str, scope: str, after: int) -> Any:
-    return (
-        (table.c.county == county)
-        & (table.c.seq > after)
-        & table.c.village_code.between(scope.ljust(12, "0"), scope.ljust(12, "9"))
-    )
+def _within(table: Table, county: str, scope: str) -> Any:
+    is_within = (table.c.county == county) & table.c.village_code.between(*_range(scope))
+    if table is departure:
+        # Who sees the new village too has the record from there.
+        is_within &= ~departure.c.to_village.between(*_range(scope))
+    return is_within
+
+
+def _range(scope: str) -> tuple[str, str]:
+    return scope.ljust(12, "0"), scope.ljust(12, "9")
 
 
 def page_seqs(conn: Connection, county: str, scope: str, after: int, limit: int) -> list[int]:
@@ -125,12 +138,12 @@ def page_seqs(conn: Connection, county: str, scope: str, after: int, limit: int)
     parts = [
         select(
             select(table.c.seq)
-            .where(_within(table, county, scope, after))
+            .where(_within(table, county, scope), table.c.seq > after)
             .order_by(table.c.seq)
             .limit(limit)
             .subquery()
         )
-        for table in feed_tables().values()
+        for table in (*feed_tables().values(), departure)
     ]
     every = union_all(*parts).subquery()
     query = select(every.c.seq).order_by(every.c.seq).limit(limit)
@@ -144,7 +157,26 @@ def rows_between(
     """Return rows of one kind of the feed with `after` < seq <= `last`, in order."""
     query = (
         select(*columns)
-        .where(_within(table, county, scope, after), table.c.seq <= last)
+        .where(_within(table, county, scope), table.c.seq > after, table.c.seq <= last)
         .order_by(table.c.seq)
     )
     return list(conn.execute(query).all())
+
+
+def sums_within(conn: Connection, county: str, scope: str) -> dict[str, list[int]]:
+    """Return, for each kind that phones keep, [rows, sum of seq, mixed sum] (`changes.SUM_PRIMES`)."""
+    sums = {}
+    for kind, table in feed_tables().items():
+        seq = table.c.seq
+        query = select(
+            func.count(), func.sum(seq), func.sum((seq % SUM_PRIMES[0]) * (seq % SUM_PRIMES[1]))
+        ).where(_within(table, county, scope))
+        sums[kind] = [int(number or 0) for number in conn.execute(query).one()]
+    return sums
+
+
+def add_departures(conn: Connection, county: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note that records left a village; a later departure from it takes the earlier one's place."""
+    statement = upsert(conn, departure, ["county", "kind", "record_id", "village_code"])
+    for row in rows:
+        conn.execute(statement, {**row, "county": county})
