@@ -104,6 +104,15 @@ class PushRequest(ma.Schema):
     )
 
 
+class Tally(ma.Schema):
+    """How many changes of an incarnation are stored, by what became of them; their sum is `acked`."""
+
+    applied = ma.fields.Integer()
+    merged = ma.fields.Integer()
+    conflict = ma.fields.Integer()
+    held = ma.fields.Integer()
+
+
 class OutcomeRow(ma.Schema):
     """What became of one change."""
 
@@ -115,6 +124,30 @@ class OutcomeRow(ma.Schema):
     reason = ma.fields.String(allow_none=True)
 
 
+class StoredOutcomeRow(OutcomeRow):
+    """What has become of a change by now."""
+
+    hash = ma.fields.String(
+        required=True, metadata={"description": "content hash, by which a phone knows its own"}
+    )
+    resolution = ma.fields.String(
+        allow_none=True,
+        metadata={
+            "description": "of a change that was held: released, applied or dismissed;"
+            " again: it had come before, under another incarnation"
+        },
+    )
+    note = ma.fields.String(
+        allow_none=True, metadata={"description": "the county's words on a dismissed change"}
+    )
+
+
+class OutcomesAnswer(ma.Schema):
+    """What has become of an incarnation's changes, in the order of n; unknown ones are left out."""
+
+    outcomes = ma.fields.List(ma.fields.Nested(StoredOutcomeRow), required=True)
+
+
 class PushAnswer(ma.Schema):
     """`acked` is the highest n stored; every change of the batch has its outcome, old ones too."""
 
@@ -122,6 +155,7 @@ class PushAnswer(ma.Schema):
     acked = ma.fields.Integer(required=True)
     received_at_ms = ma.fields.Integer(required=True)
     outcomes = ma.fields.List(ma.fields.Nested(OutcomeRow), required=True)
+    tally = ma.fields.Nested(Tally, required=True)
 
 
 class RowGroup(ma.Schema):
@@ -132,6 +166,15 @@ class RowGroup(ma.Schema):
     rows = ma.fields.List(ma.fields.List(ma.fields.Raw(allow_none=True)), required=True)
 
 
+def Check(**args: Any) -> ma.fields.Dict:  # noqa: N802 - stands where a field class would
+    """Return the field of what a phone should hold, by kind: [rows, sum of seq, mixed sum]."""
+    return ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.List(ma.fields.Integer(), validate=validate.Length(equal=3)),
+        **args,
+    )
+
+
 class PullLine(ma.Schema):
     """One line of a pull: rows in the order of seq, and the cursor that continues after them."""
 
@@ -140,6 +183,7 @@ class PullLine(ma.Schema):
         required=True, metadata={"description": "whether rows remain after this answer's last line"}
     )
     groups = ma.fields.List(ma.fields.Nested(RowGroup), required=True)
+    check = Check(metadata={"description": "on the last line of all: what the phone should hold"})
 
 
 class EnrolRequest(ma.Schema):
@@ -188,4 +232,24 @@ class HelloAnswer(ma.Schema):
         allow_none=True,
         metadata={"description": "content hash of that change, null when there is none"},
     )
-    divisions = ma.fields.List(ma.fields.Nested(VillageRow), required=True)
+    tally = ma.fields.Nested(Tally, required=True)
+    settled = ma.fields.Integer(
+        required=True,
+        metadata={"description": "how many held changes of this phone were applied or closed"},
+    )
+    backed_up_at_ms = ma.fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "changes answered before that are in a backup that was read back"},
+    )
+    places = ma.fields.String(
+        required=True, metadata={"description": "names the list of divisions"}
+    )
+    divisions = ma.fields.List(
+        ma.fields.Nested(VillageRow),
+        metadata={"description": "left out where the phone named this very list"},
+    )
+    news = ma.fields.Boolean(
+        required=True, metadata={"description": "whether a pull would bring anything"}
+    )
+    check = Check(metadata={"description": "where there is no news: what the phone should hold"})

@@ -13,21 +13,25 @@ from marshmallow import validate
 
 from server.access import audience, current_device, limit_calls, server
 from server.observe import CHANGES, ROWS_PULLED, log
-from server.services.build_pull import build_pull
+from server.services.build_pull import RolledBack, begin_epoch, build_pull
 from server.services.enrol import enrol_device
-from server.services.receive_push import push_from_message, receive_push
-from server.services.say_hello import say_hello
+from server.services.receive_push import push_from_message, read_outcomes, receive_push
+from server.services.say_hello import hello_mark, is_to_be_noted, say_hello
+from server.storage.devices import note_sync
 from server.storage.engine import reading, write_once
 from shared_schemas.errors import ChushanError
 from shared_schemas.messages import (
+    SAFE_INTEGER,
     EnrolAnswer,
     EnrolRequest,
     HelloAnswer,
+    OutcomesAnswer,
     PullLine,
     PushAnswer,
     PushRequest,
 )
 from shared_schemas.protocol import (
+    MAX_CHANGES,
     MAX_PACKED_BYTES,
     MAX_PAGE,
     PACKED,
@@ -46,17 +50,39 @@ _push_request = PushRequest()
 _incarnation = validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
 
 
+_cursor = validate.Length(max=100)
+
+
 class HelloQuery(ma.Schema):
-    """Which installation asks."""
+    """Which installation asks, and what it has already."""
 
     incarnation = ma.fields.String(required=True, validate=_incarnation)
+    cursor = ma.fields.String(validate=_cursor, metadata={"description": "of the last pull"})
+    places = ma.fields.String(
+        validate=validate.Length(max=16),
+        metadata={"description": "`places` of the last answer, to be spared the divisions"},
+    )
+
+
+class OutcomesQuery(ma.Schema):
+    """Which changes are asked about."""
+
+    incarnation = ma.fields.String(required=True, validate=_incarnation)
+    first = ma.fields.Integer(required=True, validate=validate.Range(1, SAFE_INTEGER))
+    last = ma.fields.Integer(required=True, validate=validate.Range(1, SAFE_INTEGER))
+
+    @ma.validates_schema
+    def is_a_range(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse more than one batch."""
+        if not 0 <= data["last"] - data["first"] < MAX_CHANGES:
+            raise ma.ValidationError(f"at most {MAX_CHANGES} changes, first to last", "last")
 
 
 class PullQuery(ma.Schema):
     """From where on, and at most how many rows."""
 
     cursor = ma.fields.String(
-        validate=validate.Length(max=100), metadata={"description": "left out at the first pull"}
+        validate=_cursor, metadata={"description": "left out at the first pull"}
     )
     limit = ma.fields.Integer(load_default=MAX_PAGE, validate=validate.Range(1, MAX_PAGE))
 
@@ -86,11 +112,48 @@ def enrol(given: dict[str, Any]) -> dict[str, Any]:
 @audience("device", "lost_device")
 @blueprint.arguments(HelloQuery, location="query")
 @blueprint.response(200, HelloAnswer)
-def hello(given: dict[str, Any]) -> dict[str, Any]:
-    """Say what a phone needs to know before it syncs."""
-    here = server()
-    with reading(here.engine) as conn:
-        return say_hello(conn, current_device(), given["incarnation"], now_ms=here.now_ms())
+@blueprint.alt_response(
+    304, description="Nothing has changed since the answer whose ETag stands in If-None-Match"
+)
+def hello(given: dict[str, Any]) -> Response:
+    """Say what a phone needs to know before it syncs, and whether there is anything new."""
+    here, device, now_ms = server(), current_device(), server().now_ms()
+    try:
+        with reading(here.engine) as conn:
+            answer = say_hello(conn, device, **given, now_ms=now_ms)
+    except RolledBack as met:
+        raise _new_epoch(met) from met
+    if is_to_be_noted(device, now_ms):
+        write_once(
+            here.engine, lambda conn: note_sync(conn, device.county, device.id, now_ms=now_ms)
+        )
+    mark = hello_mark(answer)
+    if mark in request.if_none_match:
+        said = Response(status=304)
+    elif request.accept_mimetypes.best_match([JSON, PACKED], default=JSON) == PACKED:
+        said = Response(pack(answer), mimetype=PACKED)
+    else:
+        said = Response(to_json(answer), mimetype=JSON)
+    said.set_etag(mark)
+    return said
+
+
+def _new_epoch(met: RolledBack) -> ChushanError:
+    """Begin a new epoch, since the database was copied back; return what the phone is told."""
+    here, device = server(), current_device()
+    epoch = write_once(here.engine, lambda conn: begin_epoch(conn, instead_of=met.epoch))
+    log.warning("database_rolled_back", county=device.county, device=device.id)
+    return ChushanError("epoch_changed", epoch=epoch)
+
+
+@blueprint.route("/outcomes")
+@audience("device", "lost_device")
+@blueprint.arguments(OutcomesQuery, location="query")
+@blueprint.response(200, OutcomesAnswer)
+def outcomes(given: dict[str, Any]) -> dict[str, Any]:
+    """Say what has become of changes that were pushed, held ones above all."""
+    with reading(server().engine) as conn:
+        return {"outcomes": read_outcomes(conn, current_device(), **given)}
 
 
 @blueprint.route("/push", methods=["POST"])
@@ -160,8 +223,11 @@ def _pushed_message() -> dict[str, Any]:
 def pull(given: dict[str, Any]) -> Response:
     """Send what the phone has not seen, line by line; a cut line is simply asked for again."""
     here, device = server(), current_device()
-    with reading(here.engine) as conn:
-        page = build_pull(conn, device, given.get("cursor"), limit=given["limit"])
+    try:
+        with reading(here.engine) as conn:
+            page = build_pull(conn, device, given.get("cursor"), limit=given["limit"])
+    except RolledBack as met:
+        raise _new_epoch(met) from met
     ROWS_PULLED.inc(page.rows)
     log.info("pull_answered", county=device.county, device=device.id, rows=page.rows)
     # Who says nothing of what he takes takes anything.

@@ -25,7 +25,7 @@ from server.storage.dump import (
     rows_of,
 )
 from server.storage.engine import reading, writing
-from server.storage.meta import EPOCH, epoch_of, set_meta_value
+from server.storage.meta import BACKED_UP, EPOCH, epoch_of, set_meta_value
 from shared_schemas import SCHEMA_VERSION
 
 FORMAT = 1
@@ -39,7 +39,7 @@ class BackupError(Exception):
 def make_backup(engine: Engine, path: Path, *, now_ms: int) -> dict[str, int]:
     """Write a backup and return the rows of each table. An existing file is not overwritten.
 
-    The file appears under its name only when it is whole. It holds personal data: only its owner
+    The file appears under its name only when it was read back and is whole. It holds personal data: only its owner
     may read it.
     """
     if path.exists():
@@ -70,7 +70,12 @@ def make_backup(engine: Engine, path: Path, *, now_ms: int) -> dict[str, int]:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=2))
         file.flush()
         os.fsync(file.fileno())
+    with zipfile.ZipFile(part) as archive:
+        _checked_manifest(archive)
     part.rename(path)
+    with writing(engine) as conn:
+        # Phones now need no longer keep what they sent before.
+        set_meta_value(conn, BACKED_UP, str(now_ms))
     return counts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from server.storage.feed import (
     Commit,
     commit_of,
     commits_from,
+    departures_between,
     feed_tables,
     page_seqs,
     present_seq,
     rows_between,
+    sums_within,
 )
-from server.storage.meta import epoch_of
+from server.storage.meta import EPOCH, epoch_of, replace_meta_value
 from shared_schemas.errors import ChushanError
 from shared_schemas.protocol import MAX_PAGE, ROWS_PER_LINE
 from shared_schemas.records import record_kinds
@@ -66,6 +69,23 @@ def cursor_from_text(given: str) -> Cursor:
     return Cursor(parts[0], parts[1], int(parts[2]), parts[3])
 
 
+class RolledBack(Exception):  # noqa: N818 - named after what the operator did
+    """A cursor proves that the database was copied back: it is of this epoch and unknown here.
+
+    Nobody told the phones by a new epoch; `begin_epoch` does.
+    """
+
+    def __init__(self, epoch: str) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
+
+
+def begin_epoch(conn: Connection, instead_of: str) -> str:
+    """Begin a new life of the database, where nobody has done so meanwhile; return the present one."""
+    replace_meta_value(conn, EPOCH, secrets.token_hex(8), instead_of=instead_of)
+    return epoch_of(conn)
+
+
 @dataclass(frozen=True, slots=True)
 class Pulled:
     """A page: its lines as `messages.PullLine` describes them, and how many rows they hold."""
@@ -80,12 +100,13 @@ def build_pull(
     """Return the next page of a phone's scope, in the order in which it became visible.
 
     `conn` sees one state of the database (`reading`). Void records come too. There is always a
-    line, so that a phone with nothing to fetch still gets a cursor. ChushanError epoch_changed
-    where the cursor is of another epoch, scope or life of the database; the phone then starts over.
+    line, so that a phone with nothing to fetch still gets a cursor; the last one of all says what
+    the phone should now hold (`check`). ChushanError epoch_changed where the cursor is of another
+    epoch or scope; the phone then starts over. RolledBack where the database was copied back.
     """
     county, scope = device.county, device.scope
     epoch = epoch_of(conn)
-    after = _checked_seq(conn, device, cursor, epoch)
+    after = seq_of_cursor(conn, device, cursor, epoch) if cursor else 0
     seqs = page_seqs(conn, county, scope, after, limit + 1)
     more = len(seqs) > limit
     # With nothing left, the cursor moves past what other scopes wrote, so that it is not read again.
@@ -98,12 +119,18 @@ def build_pull(
         seq = chunk[-1][0] if i < len(chunks) - 1 or more else last
         here = Cursor(epoch, scope, seq, _tag(commits, seq))
         lines.append({"cursor": here.to_text(), "more": more, "groups": list(_groups(chunk))})
+    if not more:
+        lines[-1]["check"] = sums_within(conn, county, scope)
     return Pulled(lines, len(rows))
 
 
-def _checked_seq(conn: Connection, device: Device, given: str | None, epoch: str) -> int:
-    if given is None:
-        return 0
+def has_news(conn: Connection, device: Device, after: int) -> bool:
+    """Tell whether a pull from there on would bring a phone anything."""
+    return bool(page_seqs(conn, device.county, device.scope, after, 1))
+
+
+def seq_of_cursor(conn: Connection, device: Device, given: str, epoch: str) -> int:
+    """Return the number up to which a phone has seen its scope; raises as `build_pull` does."""
     cursor = cursor_from_text(given)
     if cursor.epoch != epoch or cursor.scope != device.scope:
         raise ChushanError("epoch_changed", epoch=epoch)
@@ -111,7 +138,7 @@ def _checked_seq(conn: Connection, device: Device, given: str | None, epoch: str
         return 0
     commit = commit_of(conn, device.county, cursor.seq)
     if commit is None or commit.tag != cursor.tag:
-        raise ChushanError("epoch_changed", epoch=epoch)
+        raise RolledBack(epoch)
     return cursor.seq
 
 
@@ -138,6 +165,8 @@ def _rows(conn: Connection, county: str, scope: str, after: int, last: int) -> l
         entries += [(row[2], kind.name, names, row[1:], row[0]) for row in found]
     entries += _reviews(conn, county, scope, after, last)
     entries += _conflicts(conn, county, scope, after, last)
+    for row in departures_between(conn, county, scope, after, last):
+        entries.append((row[1], "departed", ("kind",), row, None))
     entries.sort(key=lambda entry: entry[0])
     return entries
 

@@ -56,11 +56,11 @@ def close_held_change(
     now_ms: int,
     new_id: Callable[[], str],
 ) -> None:
-    """Close a held change without applying it; it stays in the log, with the reason in the audit."""
+    """Close a held change without applying it; it stays in the log, and its author reads the reason."""
     if not reason.strip():
         raise ChushanError("invalid_values", "请写明不采用的原因")
     held = _held(conn, county, incarnation, n, user)
-    if not dismiss_held(conn, county, incarnation, n, by=user.id, now_ms=now_ms):
+    if not dismiss_held(conn, county, incarnation, n, reason.strip(), by=user.id, now_ms=now_ms):
         raise ChushanError("wrong_state")
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=CLOSED,
               target_kind=held.change.kind, target_id=held.change.record_id[:13],

@@ -15,6 +15,7 @@ from server.storage.changes import (
     LoggedChange,
     StoredOutcome,
     add_changes,
+    count_outcomes,
     same_edits,
     stored_outcomes,
 )
@@ -51,6 +52,8 @@ class PushResult:
     acked: int
     received_ms: int
     outcomes: Sequence[Applied]
+    tally: Mapping[str, int]
+    """How many changes of the incarnation are stored by now, by outcome."""
     new: int
     """How many changes had not been here before."""
 
@@ -69,6 +72,7 @@ class PushResult:
                 }
                 for entry in self.outcomes
             ],
+            "tally": dict(self.tally),
         }
 
 
@@ -151,7 +155,28 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
         for n, row in {**before, **renumbered}.items()
     ]
     outcomes = sorted([*again, *applied], key=lambda entry: entry.n)
-    return PushResult(epoch, acked, now_ms, outcomes, new=len(applied))
+    tally = count_outcomes(conn, county, push.incarnation)
+    return PushResult(epoch, acked, now_ms, outcomes, tally, new=len(applied))
+
+
+def read_outcomes(
+    conn: Connection, device: Device, incarnation: str, first: int, last: int
+) -> list[dict[str, Any]]:
+    """Return what became of a phone's changes, as `messages.OutcomesAnswer` lists them.
+
+    Nothing of an incarnation that is another phone's.
+    """
+    known = incarnation_of(conn, device.county, incarnation)
+    if known is None or known.device_id != device.id:
+        return []
+    stored = stored_outcomes(conn, device.county, incarnation, first, last)
+    return [_outcome_row(stored[n]) for n in sorted(stored)]
+
+
+def _outcome_row(stored: StoredOutcome) -> dict[str, Any]:
+    told = {name: getattr(stored, name) for name in ("n", "outcome", "seq", "hash")}
+    said = {name: getattr(stored, name) for name in ("reason", "resolution", "note")}
+    return told | {name: value for name, value in said.items() if value is not None}
 
 
 def _logged_again(

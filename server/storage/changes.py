@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from server.storage.engine import insert_many
 from server.storage.tables import change, device, to_json_text, user_account
+from server.storage.tables import incarnation as incarnation_table
 from shared_schemas.changes import Change, HeldReason, Outcome
 
 
@@ -37,6 +38,9 @@ _COLUMNS = (
     "eff_ms", "values", "schema", "outcome", "reason", "seq", "received_at_ms", "author_id",
     "device_id", "resolution",
 )  # fmt: skip
+
+DISMISSED = "dismissed"
+"""Resolution of a held change that the county closed without applying it."""
 
 AGAIN = "again"
 """Resolution of a change that its phone had sent before, under another incarnation."""
@@ -104,6 +108,8 @@ class StoredOutcome:
     reason: str | None
     eff_ms: int
     village_code: str | None
+    resolution: str | None
+    note: str | None
 
 
 def stored_outcomes(
@@ -116,6 +122,34 @@ def stored_outcomes(
         change.c.n.between(first, last),
     )
     return {row.n: StoredOutcome(*row) for row in conn.execute(query)}
+
+
+def count_outcomes(conn: Connection, county: str, incarnation: str) -> dict[str, int]:
+    """Return how many changes of an incarnation came to each outcome."""
+    query = (
+        select(change.c.outcome, func.count())
+        .where(change.c.county == county, change.c.incarnation == incarnation)
+        .group_by(change.c.outcome)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def count_settled(conn: Connection, county: str, device_id: str) -> int:
+    """Return how many changes of a phone were held and are not any more, or were closed."""
+    own = select(incarnation_table.c.id).where(
+        incarnation_table.c.county == county, incarnation_table.c.device_id == device_id
+    )
+    query = (
+        select(func.count())
+        .select_from(change)
+        .where(
+            change.c.county == county,
+            change.c.incarnation.in_(own),
+            change.c.resolution.is_not(None),
+            change.c.resolution != AGAIN,
+        )
+    )
+    return int(conn.execute(query).scalar_one())
 
 
 def same_edits(
@@ -253,9 +287,9 @@ def set_outcomes(conn: Connection, county: str, logged: Collection[LoggedChange]
 
 
 def dismiss_held(
-    conn: Connection, county: str, incarnation: str, n: int, *, by: str, now_ms: int
+    conn: Connection, county: str, incarnation: str, n: int, note: str, *, by: str, now_ms: int
 ) -> bool:
-    """Mark a held change as seen and not to be applied; it stays in the log."""
+    """Mark a held change as seen and not to be applied; it stays in the log. Its author reads `note`."""
     done = conn.execute(
         update(change)
         .where(
@@ -264,7 +298,7 @@ def dismiss_held(
             change.c.n == n,
             _waiting,
         )
-        .values(resolution="dismissed", resolved_by=by, resolved_at_ms=now_ms)
+        .values(resolution=DISMISSED, note=note, resolved_by=by, resolved_at_ms=now_ms)
     )
     return done.rowcount == 1
 

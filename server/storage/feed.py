@@ -163,15 +163,28 @@ def rows_between(
     return list(conn.execute(query).all())
 
 
+def departures_between(
+    conn: Connection, county: str, scope: str, after: int, last: int
+) -> list[tuple[str, int, str]]:
+    """Return (record id, seq, kind) of what left a scope, with `after` < seq <= `last`, in order."""
+    columns = [departure.c.record_id, departure.c.seq, departure.c.kind]
+    rows = rows_between(
+        conn, departure, columns, county=county, scope=scope, after=after, last=last
+    )
+    return [(row.record_id, row.seq, row.kind) for row in rows]
+
+
 def sums_within(conn: Connection, county: str, scope: str) -> dict[str, list[int]]:
-    """Return, for each kind that phones keep, [rows, sum of seq, mixed sum] (`changes.SUM_PRIMES`)."""
+    """Return, for each kind of which there is any, [rows, sum of seq, mixed sum] (`changes.SUM_PRIMES`)."""
     sums = {}
     for kind, table in feed_tables().items():
         seq = table.c.seq
         query = select(
             func.count(), func.sum(seq), func.sum((seq % SUM_PRIMES[0]) * (seq % SUM_PRIMES[1]))
         ).where(_within(table, county, scope))
-        sums[kind] = [int(number or 0) for number in conn.execute(query).one()]
+        count, *rest = conn.execute(query).one()
+        if count:
+            sums[kind] = [count, *map(int, rest)]
     return sums
 
 

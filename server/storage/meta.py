@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from server.storage.engine import upsert
 from server.storage.tables import meta
 
 EPOCH = "epoch"
+BACKED_UP = "backed_up_at_ms"
+"""When the newest backup was begun that was read back and found whole."""
 
 
 def meta_value(conn: Connection, key: str) -> str | None:
@@ -18,6 +20,12 @@ def meta_value(conn: Connection, key: str) -> str | None:
 def set_meta_value(conn: Connection, key: str, value: str) -> None:
     """Note a fact in place of what was noted before."""
     conn.execute(upsert(conn, meta, ["key"]), {"key": key, "value": value})
+
+
+def replace_meta_value(conn: Connection, key: str, value: str, *, instead_of: str) -> None:
+    """Note a fact, unless somebody has noted another one meanwhile."""
+    statement = update(meta).where(meta.c.key == key, meta.c.value == instead_of)
+    conn.execute(statement.values(value=value))
 
 
 def epoch_of(conn: Connection) -> str:
