@@ -110,6 +110,7 @@ def _put_back(
                 f"the backup has {error.args[0]}, which this version does not know; update first"
             ) from error
     set_meta_value(conn, EPOCH, secrets.token_hex(8))
+    set_meta_value(conn, BACKED_UP, str(manifest["made_at_ms"]))
     return counts
 
 
