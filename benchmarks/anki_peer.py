@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import LOOPBACK, Relay, free_port, peak_memory_mb, relay_to, wait_for_port
+from benchmarks.links import Link, Relay, link_to
+from benchmarks.measure import LOOPBACK, free_port, peak_memory_mb, wait_for_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class AnkiResult:
 def run(documents: Sequence[str]) -> AnkiResult:
     """Push the documents from one collection and pull them into another, incrementally."""
     with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as (relay, server):
-        url = f"http://{LOOPBACK}:{relay.port}/"
+        url = f"{relay.url}/"
         sender, receiver = (_collection(Path(folder) / f"{name}.anki2") for name in ("a", "b"))
         # A collection's first sync is a whole file; only what comes after it is a sync of changes.
         first = sender.sync_login("bench", "bench", url)
@@ -83,7 +84,7 @@ def _server(folder: Path) -> Iterator[tuple[Relay, subprocess.Popen[bytes]]]:
     server = subprocess.Popen([sys.executable, "-m", "anki.syncserver"], env=environ)
     try:
         wait_for_port(port, server)
-        with relay_to(port) as relay:
+        with link_to(port, Link()) as relay:
             yield relay, server
     finally:
         server.terminate()

@@ -1,21 +1,18 @@
-"""What the benchmarks share: a section of the report, a relay that counts bytes, memory, medians."""
+"""What the benchmarks share: a section of the report, ports, memory, processor time, medians."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import multiprocessing
 import os
 import platform
 import socket
 import sqlite3
 import statistics
 import subprocess
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -104,6 +101,22 @@ def peak_memory_mb(pid: int) -> float:
     return total
 
 
+def processor_s(pid: int) -> float:
+    """Return the processor seconds that a process and all below it have used."""
+    ticks = 0
+    for member in [pid, *_children(pid)]:
+        with contextlib.suppress(OSError):
+            # The name stands in brackets and may hold spaces.
+            columns = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(int(columns[i]) for i in (11, 12, 13, 14))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which this share of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     with contextlib.suppress(OSError):
@@ -111,74 +124,3 @@ def _children(pid: int) -> list[int]:
             for child in (task / "children").read_text().split():
                 found += [int(child), *_children(int(child))]
     return found
-
-
-# --- A relay that counts every byte on the wire, headers included ------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Bytes that passed since the last count."""
-
-    up: int
-    down: int
-
-
-class Relay:
-    """A process of its own between client and server; both peers are measured through one."""
-
-    def __init__(self, port: int, control: Connection, process: multiprocessing.Process) -> None:
-        self.port = port
-        self._control = control
-        self._process = process
-
-    def taken(self) -> Counted:
-        """Return the bytes since the last call."""
-        self._control.send("count")
-        counted: Counted = self._control.recv()
-        return counted
-
-
-@contextlib.contextmanager
-def relay_to(target_port: int) -> Iterator[Relay]:
-    """Relay loopback connections to a port and count."""
-    ours, theirs = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_relay, args=(target_port, theirs), daemon=True)
-    process.start()
-    try:
-        yield Relay(ours.recv(), ours, process)  # type: ignore[arg-type]
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _relay(target_port: int, control: Connection) -> None:
-    counts = {"up": 0, "down": 0}
-    lock = threading.Lock()
-
-    def pump(source: socket.socket, sink: socket.socket, way: str) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                with lock:
-                    counts[way] += len(data)
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    def accept(listener: socket.socket) -> None:
-        while True:
-            near, _ = listener.accept()
-            far = socket.create_connection((LOOPBACK, target_port))
-            for end in (near, far):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=pump, args=(near, far, "up"), daemon=True).start()
-            threading.Thread(target=pump, args=(far, near, "down"), daemon=True).start()
-
-    listener = socket.create_server((LOOPBACK, 0))
-    control.send(listener.getsockname()[1])
-    threading.Thread(target=accept, args=(listener,), daemon=True).start()
-    while control.recv() == "count":
-        with lock:
-            control.send(Counted(counts["up"], counts["down"]))
-            counts["up"] = counts["down"] = 0

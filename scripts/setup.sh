@@ -3,10 +3,11 @@
 #
 #   scripts/setup.sh app     what the server and the phone app need
 #   scripts/setup.sh dev     that and what the tests need: PostgreSQL, Chromium, a screen in memory
-#   scripts/setup.sh bench   that and the peer of the benchmarks
+#   scripts/setup.sh bench   that and the peers of the benchmarks
 #
 # System packages are installed where this runs as root on Debian or Ubuntu; elsewhere the one
-# command to run is printed. Python packages come from requirements/, each checked by its hash.
+# command to run is printed. Python packages come from requirements/ and those of Node from
+# benchmarks/peers/package-lock.json, each checked by its hash.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -53,6 +54,7 @@ wanted_packages() {
     # libatomic1: the driver that Playwright brings.
     *) echo $window xvfb xauth chromium fonts-noto-cjk libatomic1 postgresql default-jre-headless ;;
   esac
+  if [ "$level" = bench ] && ! command -v npm >/dev/null; then echo nodejs npm; fi
 }
 
 install_system_packages() {
@@ -123,6 +125,19 @@ install_python_packages() {
   fingerprint "$level" >$venv/.installed-"$level"
 }
 
+# --- The peer that runs on Node -----------------------------------------------------------------
+
+install_node_packages() {
+  local peers=benchmarks/peers
+  local stamp=$peers/node_modules/.installed
+  if [ "$level" != bench ] || cmp -s $peers/package-lock.json $stamp; then return; fi
+  say "Installing PouchDB for the benchmarks …"
+  # Its database comes compiled in the package; nothing is built or fetched by scripts.
+  npm ci --prefix $peers --ignore-scripts --no-audit --no-fund --loglevel=error
+  cp $peers/package-lock.json $stamp
+}
+
 python=$(find_python)
 install_system_packages
 install_python_packages
+install_node_packages

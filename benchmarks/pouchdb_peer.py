@@ -1,0 +1,106 @@
+"""A peer of the sync benchmarks: PouchDB replicating to express-pouchdb, both on leveldb.
+
+The pair that programs for the field are most often built on: whole documents with revisions, in
+JSON over HTTP. Its packages are in `benchmarks/peers`; `scripts/setup.sh bench` installs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks.links import Link, link_to
+from benchmarks.measure import LOOPBACK, free_port, peak_memory_mb, wait_for_port
+
+PEERS = Path(__file__).resolve().parent / "peers"
+NEVER_SETTLED = "its promise never settled"
+
+
+@dataclass(frozen=True, slots=True)
+class PouchResult:
+    """One run of push and pull."""
+
+    push_s: float
+    pull_s: float
+    up_bytes: int
+    down_bytes: int
+    server_mb: float
+
+
+def run(records: Sequence[dict[str, Any]]) -> PouchResult:
+    """Push the records from one database and pull them into another."""
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (port, process):
+        sender = filled(Path(folder), records)
+        with link_to(port, Link()) as relay:
+            pushed = replicate("push", sender, f"{relay.url}/bench", timeout_s=300)
+            up = relay.taken().up
+            pulled = replicate("pull", Path(folder) / "b", f"{relay.url}/bench", timeout_s=300)
+            down = relay.taken().down
+        if not pushed["ok"] or not pulled["ok"] or pulled["local"] != len(records):
+            raise RuntimeError(f"PouchDB did not replicate: {pushed} {pulled}")
+        memory = peak_memory_mb(process.pid)
+    return PouchResult(pushed["seconds"], pulled["seconds"], up, down, memory)
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run express-pouchdb with an empty database `bench`; yield its port and process."""
+    port = free_port()
+    data = folder / "server"
+    data.mkdir()
+    process = subprocess.Popen(["node", PEERS / "server.js", data, str(port)])
+    try:
+        wait_for_port(port, process)
+        requests.put(f"http://{LOOPBACK}:{port}/bench", timeout=30).raise_for_status()
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def filled(folder: Path, records: Sequence[dict[str, Any]]) -> Path:
+    """Return a PouchDB that holds the records, not yet replicated."""
+    lines = folder / "documents.jsonl"
+    with lines.open("w", encoding="utf-8") as file:
+        for record in records:
+            document = {"_id" if name == "id" else name: v for name, v in record.items()}
+            file.write(json.dumps(document, ensure_ascii=False) + "\n")
+    database = folder / "a"
+    told = _node("fill", database, "-", lines, timeout_s=120)
+    if told.get("stored") != len(records):
+        raise RuntimeError(f"PouchDB stored {told}")
+    return database
+
+
+def replicate(way: str, database: Path, url: str, *, timeout_s: float) -> dict[str, Any]:
+    """Replicate until it is done or has failed once; `ok` tells, `error` says why not."""
+    return _node(way, database, url, timeout_s=timeout_s)
+
+
+def stored(port: int) -> int:
+    """Return how many records the server has."""
+    answer = requests.get(f"http://{LOOPBACK}:{port}/bench", timeout=30)
+    return int(answer.json()["doc_count"])
+
+
+def _node(*arguments: object, timeout_s: float) -> dict[str, Any]:
+    command = ["node", PEERS / "client.js", *map(str, arguments)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired:
+        return {"ok": False, "error": f"not done after {timeout_s:.0f} s"}
+    if not done.stdout.strip():
+        # Node ends with nothing left to do, though the promise was neither kept nor broken.
+        return {"ok": False, "error": NEVER_SETTLED if not done.returncode else done.stderr[-300:]}
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
