@@ -130,10 +130,11 @@ def _kind(kind: RecordKind) -> str:
             declared.info.merge.value,
             _audiences(declared),
             declared.info.sensitivity.value,
+            declared.info.since,
         )
         for name, declared in kind.fields.items()
     )
-    head = ("Field", "中文", "English", "Type", "Needed", "Merge", "Seen by", "PIPL")
+    head = ("Field", "中文", "English", "Type", "Needed", "Merge", "Seen by", "PIPL", "Since")
     return f"### {kind.en} · {kind.zh} (`{kind.name}`)\n\n{table(head, rows)}"
 
 

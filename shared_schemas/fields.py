@@ -121,6 +121,8 @@ class Info:
     """Column headings of county spreadsheets that mean this field (domain.md 3.2)."""
     hint_zh: str = ""
     hint_en: str = ""
+    since: int = 1
+    """Schema that brought the field; phones of older ones do not know it."""
 
     def label(self, lang: str = "zh") -> str:
         """Return the label in `lang` ("zh" or "en")."""
@@ -494,6 +496,18 @@ class RecordId(Declared):
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": ["string", "null"], "pattern": RECORD_ID.pattern}
+
+
+class HouseholdId(RecordId):
+    """Id of another household, chosen from those that the phone knows."""
+
+    widget = "household"
+
+    def verdict(self, value: Any) -> Fault | None:
+        return super().verdict(value) if len(str(value)) == 13 else _format("record_id")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"], "pattern": "^[0-9a-hjkmnp-tv-z]{13}$"}
 
 
 class RecordIds(Declared):

@@ -256,6 +256,8 @@ class RecordForm:
         if field.widget == "records":
             others = [m for m in self.visit.members if m.record_id != self.values.get("member_id")]
             return [(m.record_id, m.title(lang), "") for m in others]
+        if field.widget == "household":
+            return self.visit.other_households()
         if isinstance(field, Skills):
             field = field.parts["occupation"]
         if not isinstance(field, Code | Codes):
@@ -270,6 +272,8 @@ class RecordForm:
     def _shown(self, field: Declared, value: Value, lang: str) -> str:
         if field.widget == "division" and isinstance(value, str):
             return self.visit.place_name(value)
+        if field.widget == "household" and isinstance(value, str):
+            return self.visit.household_name(value)
         if isinstance(field, Divisions) and isinstance(value, list):
             return "、".join(self.visit.place_name(str(code)) for code in value)
         if field.widget == "records" and isinstance(value, list):

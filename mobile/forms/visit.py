@@ -240,6 +240,16 @@ class Visit:
         above = divisions.division(place.parent) if place.parent else None
         return f"{above.name}{place.name}" if above else place.name
 
+    def other_households(self) -> list[tuple[str, str, str]]:
+        """Return the other households of the village as options of a question."""
+        rows = records.households(self.store, self.village_code)
+        return [(row.id, _called(row), "") for row in rows if row.id != self.household_id]
+
+    def household_name(self, household_id: str) -> str:
+        """Return what a household is called: its head and address; its id when unknown."""
+        row = records.household_row(self.store, household_id)
+        return _called(row) if row else household_id
+
     # Changing it
 
     def save(self, form: RecordForm, answers: Mapping[str, Any], *, at: str = "") -> None:
@@ -689,3 +699,7 @@ class Visit:
         if at is None or not 0 <= at + offset < len(steps):
             return None
         return steps[at + offset]
+
+
+def _called(row: records.HouseholdRow) -> str:
+    return " ".join(filter(None, (row.head_name, row.address))) or row.id

@@ -502,6 +502,7 @@ CONTROLS: dict[str, type[Control]] = {
     "division": PlaceControl,
     "divisions": PlacesControl,
     "records": PeopleControl,
+    "household": CodeControl,
     "skills": SkillsControl,
 }
 """By the `widget` of a field type in shared_schemas.fields."""

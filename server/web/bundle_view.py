@@ -156,6 +156,8 @@ class Beside:
     comments: Sequence[Mapping[str, Any]] = ()
     conflicts: frozenset[Key] = frozenset()
     places: Mapping[str, str] = field(default_factory=dict)
+    households: Mapping[str, str] = field(default_factory=dict)
+    """Other households that a field names → what they are called."""
     seen: Seen = field(default_factory=Seen)
     today: str = ""
     lang: str = "zh"
@@ -175,6 +177,17 @@ def division_codes(records: Iterable[tuple[str, Record]], approved: Iterable[Any
     return codes
 
 
+def household_ids(records: Iterable[tuple[str, Record]], approved: Iterable[Any] = ()) -> set[str]:
+    """Return the ids of other households that the page will want the name of."""
+    everything = [*records, *((kind, values) for kind, _, values in approved)]
+    return {
+        value
+        for kind, record in everything
+        for name, declared in record_kind(kind).fields.items()
+        if declared.widget == "household" and isinstance(value := record.get(name), str)
+    }
+
+
 def shown_value(
     declared: Declared,
     value: Any,
@@ -189,7 +202,7 @@ def shown_value(
     if declared.widget in ("division", "divisions"):
         codes = value if isinstance(value, list) else [value]
         return "、".join((places or {}).get(code, code) for code in codes)
-    if declared.widget in ("record", "records"):
+    if declared.widget in ("record", "records", "household"):
         ids = value if isinstance(value, list) else [value]
         return "、".join((people or {}).get(one, one) for one in ids)
     return declared.shown(value, lang)
@@ -201,7 +214,7 @@ def cards(records: Sequence[tuple[str, Record]], beside: Beside) -> list[CardVie
     members = [record for kind, record in records if kind == "member"]
     members.sort(key=lambda m: (bool(m.get("deleted")), m.get("relation") != HEAD,
                                 m.get("birth_date") or "9", m["id"]))  # fmt: skip
-    people = {m["id"]: str(m.get("name") or m["id"]) for m in members}
+    people = {m["id"]: str(m.get("name") or m["id"]) for m in members} | dict(beside.households)
     out = [_card("household", bundle.household, [], bundle, beside, people)]
     for member in members:
         own = [

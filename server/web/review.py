@@ -20,6 +20,7 @@ from server.web.bundle_view import (
     Seen,
     cards,
     division_codes,
+    household_ids,
     seen_at_approval,
     seen_at_return,
 )
@@ -132,6 +133,8 @@ def _bundle_page(
         conflicts = queries.conflicts_of_household(conn, county, household_id)
         codes = division_codes(records, row.approved_values or []) | {row.village_code or ""}
         places = queries.division_names(conn, codes)
+        named = household_ids(records, row.approved_values or [])
+        others = queries.households_by_id(conn, county, sorted(named))
         before, after = queries.neighbours(
             conn, _wanted(county, user.scope, request.args), household_id
         )
@@ -144,6 +147,11 @@ def _bundle_page(
         comments=row.comments or [],
         conflicts=frozenset((c.kind, c.record_id, c.field) for c in conflicts),
         places=places,
+        households={
+            other.household_id: other.head
+            for other in others
+            if other.head and other.village_code.startswith(user.scope)
+        },
         seen=seen if row.state == "in_review" else Seen(),
         today=server().today(),
         lang=lang,

@@ -15,6 +15,7 @@ from shared_schemas.fields import (
     DivisionCode,
     Facts,
     Flag,
+    HouseholdId,
     Merge,
     PersonName,
     Phone,
@@ -38,6 +39,10 @@ def _monitored(facts: Facts) -> bool:
 
 def _relocated(facts: Facts) -> bool:
     return facts.values.get("relocated") is True
+
+
+def _newly_split(facts: Facts) -> bool:
+    return facts.values.get("is_split") is True
 
 
 def _has_no_phone(facts: Facts) -> bool:
@@ -178,6 +183,44 @@ class Household(ma.Schema):
         required=always,
         sensitivity=Sensitivity.SENSITIVE,
         roster=("特困", "是否特困", "特困供养", "是否特困供养"),
+    )
+    is_split = Flag(
+        "新分户",
+        "Split from another household",
+        group="register",
+        roster=("是否分户", "新分户"),
+        hint_zh="从别的户分出来单立户口的,选“是”",
+        hint_en="Yes for a household that was set up apart from another one",
+        since=2,
+    )
+    split_from = HouseholdId(
+        "从哪一户分出",
+        "Split from",
+        group="register",
+        asked=_newly_split,
+        merge=Merge.HOLD,
+        hint_zh="原来的户在本村名册里的,选出来;不在的可不选",
+        hint_en="Choose it where it is on the village's list",
+        since=2,
+    )
+    split_on = Day(
+        "分户日期",
+        "Split on",
+        group="register",
+        required=_newly_split,
+        asked=_newly_split,
+        roster=("分户时间", "分户日期"),
+        since=2,
+    )
+    split_reason = Code(
+        "分户原因",
+        "Why it was split",
+        codes="split_reason",
+        group="register",
+        required=_newly_split,
+        asked=_newly_split,
+        roster=("分户原因",),
+        since=2,
     )
     phone = Phone(
         "家庭电话",

@@ -33,7 +33,7 @@ from shared_schemas.fields import (
 
 WORKING_AGE = 16
 HEAD = "02"
-IN_EMPLOYMENT, NOT_EMPLOYED = "1", "7"
+IN_EMPLOYMENT, PUBLIC_POST, NOT_EMPLOYED = "1", "6", "7"
 
 
 def adult(facts: Facts) -> bool:
@@ -68,6 +68,10 @@ def _working(facts: Facts) -> bool:
 
 def _employed(facts: Facts) -> bool:
     return _adult_here(facts) and facts.values.get("work_form") == IN_EMPLOYMENT
+
+
+def _on_public_post(facts: Facts) -> bool:
+    return _adult_here(facts) and facts.values.get("work_form") == PUBLIC_POST
 
 
 class Member(ma.Schema):
@@ -283,6 +287,15 @@ class Member(ma.Schema):
         group="work",
         required=_adult_here,
         asked=_adult_here,
+    )
+    public_post = Code(
+        "公益性岗位类型",
+        "Kind of public post",
+        codes="public_post",
+        group="work",
+        asked=_on_public_post,
+        roster=("公益性岗位类型", "公益性岗位"),
+        since=2,
     )
     work_region = Code(
         "务工区域",
