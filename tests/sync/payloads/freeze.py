@@ -47,8 +47,10 @@ FOLDER = Path(__file__).parent / f"v{SCHEMA_VERSION}"
 NOW_MS = 1_795_168_800_000
 
 # What later versions ask beside the answers of phones.py, so that their payloads have it too.
-HOUSEHOLD_ANSWERS: dict[int, dict[str, Any]] = {}
-WISH_ANSWERS: dict[int, dict[str, Any]] = {1: {"needs_lodging": True}}
+HOUSEHOLD_ANSWERS: dict[int, dict[str, Any]] = {
+    2: {"is_split": True, "split_on": "2026-01-10", "split_reason": "1"},
+}
+WISH_ANSWERS: dict[int, dict[str, Any]] = {1: {"needs_lodging": True}, 2: {"needs_lodging": True}}
 
 
 class Recorder:
