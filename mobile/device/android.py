@@ -39,6 +39,42 @@ def has_signal() -> bool | None:
     return found is not None and found.hasCapability(capability.NET_CAPABILITY_INTERNET)
 
 
+def seal(key: bytes, nonce: bytes, plain: bytes, bound: bytes) -> bytes:
+    """Return AES-256-GCM of `plain`, bound to further bytes, with its tag at the end."""
+    return bytes(_cipher(1, key, nonce, bound).doFinal(plain))  # 1: ENCRYPT_MODE
+
+
+def unseal(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | None:
+    """Return what `seal` sealed, None where it is another key's or not as it was."""
+    from jnius import JavaException
+
+    try:
+        return bytes(_cipher(2, key, nonce, bound).doFinal(sealed))  # 2: DECRYPT_MODE
+    except JavaException as error:
+        if getattr(error, "classname", "") != "javax.crypto.AEADBadTagException":
+            raise
+        return None
+
+
+def _cipher(mode: int, key: bytes, nonce: bytes, bound: bytes) -> Any:
+    from jnius import JavaClass, JavaMethod, JavaStaticMethod, MetaJavaClass, autoclass
+
+    class Cipher(JavaClass, metaclass=MetaJavaClass):
+        # Bound by hand: of the three `init` with three arguments pyjnius takes the one for a
+        # certificate.
+        __javaclass__ = "javax/crypto/Cipher"
+        getInstance = JavaStaticMethod("(Ljava/lang/String;)Ljavax/crypto/Cipher;")  # noqa: N815
+        init = JavaMethod("(ILjava/security/Key;Ljava/security/spec/AlgorithmParameterSpec;)V")
+        updateAAD = JavaMethod("([B)V")  # noqa: N815
+        doFinal = JavaMethod("([B)[B")  # noqa: N815
+
+    cipher = Cipher.getInstance("AES/GCM/NoPadding")
+    spec = autoclass("javax.crypto.spec.GCMParameterSpec")(128, nonce)
+    cipher.init(mode, autoclass("javax.crypto.spec.SecretKeySpec")(key, "AES"), spec)
+    cipher.updateAAD(bound)
+    return cipher
+
+
 def share(path: Path, title: str) -> bool:
     """Hand a file to another app through the system's sheet. True when the sheet was shown.
 

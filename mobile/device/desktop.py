@@ -29,6 +29,25 @@ def has_signal() -> bool | None:
     return None
 
 
+def seal(key: bytes, nonce: bytes, plain: bytes, bound: bytes) -> bytes:
+    """Return AES-256-GCM of `plain`, bound to further bytes, with its tag at the end."""
+    # Late: only who writes or reads a hand-over file needs it.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key).encrypt(nonce, plain, bound)
+
+
+def unseal(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | None:
+    """Return what `seal` sealed, None where it is another key's or not as it was."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, bound)
+    except InvalidTag:
+        return None
+
+
 def share(path: Path, title: str) -> bool:
     """Show a file to the user in the system's way; False when there is none. `title` is unused."""
     opener = shutil.which("xdg-open") or shutil.which("open")
