@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.links import Link, Relay, link_to
+from benchmarks.links import Link, link_to
 from benchmarks.measure import LOOPBACK, free_port, peak_memory_mb, wait_for_port
+
+PAUSE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +37,73 @@ class AnkiResult:
 
 def run(documents: Sequence[str]) -> AnkiResult:
     """Push the documents from one collection and pull them into another, incrementally."""
-    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as (relay, server):
-        url = f"{relay.url}/"
-        sender, receiver = (_collection(Path(folder) / f"{name}.anki2") for name in ("a", "b"))
-        # A collection's first sync is a whole file; only what comes after it is a sync of changes.
-        first = sender.sync_login("bench", "bench", url)
-        sender.sync_collection(first, False)
-        sender.full_upload_or_download(auth=first, server_usn=None, upload=True)
-        second = receiver.sync_login("bench", "bench", url)
-        receiver.sync_collection(second, False)
-        receiver.full_upload_or_download(auth=second, server_usn=None, upload=False)
-        _reopen(sender)
-        _reopen(receiver)
+    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as (port, server):
+        sender = _synced_collection(Path(folder) / "a.anki2", port, upload=True)
+        receiver = _synced_collection(Path(folder) / "b.anki2", port, upload=False)
         _add_notes(sender, documents)
-        relay.taken()
-        push_s = _timed_sync(sender, first)
-        up = relay.taken().up
-        pull_s = _timed_sync(receiver, second)
-        down = relay.taken().down
+        with link_to(port, Link()) as relay:
+            first, second = (_signed_in(one, relay.port) for one in (sender, receiver))
+            relay.taken()
+            push_s = _timed_sync(sender, first)
+            up = relay.taken().up
+            pull_s = _timed_sync(receiver, second)
+            down = relay.taken().down
         if receiver.note_count() != len(documents):
             raise RuntimeError(f"Anki pulled {receiver.note_count()} of {len(documents)} notes")
         memory = peak_memory_mb(server.pid)
         sender.close()
         receiver.close()
     return AnkiResult(push_s, pull_s, up, down, memory)
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """How a push over a bad link ended."""
+
+    ok: bool
+    attempts: int
+    up_bytes: int
+
+
+def push_over(link: Link, documents: Sequence[str], *, attempts: int, timeout_s: float) -> Pushed:
+    """Push the documents over a link until it is done, or the attempts or the time are over."""
+    from anki.errors import NetworkError, SyncError
+
+    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as (port, _):
+        sender = _synced_collection(Path(folder) / "a.anki2", port, upload=True)
+        _add_notes(sender, documents)
+        signed_in = _signed_in(sender, port)
+        deadline = time.monotonic() + timeout_s
+        made, ok = 0, False
+        with link_to(port, link) as relay:
+            signed_in.endpoint = f"{relay.url}/"
+            while not ok and made < attempts and time.monotonic() < deadline:
+                made += 1
+                try:
+                    _timed_sync(sender, signed_in)
+                    ok = True
+                except (NetworkError, SyncError):
+                    time.sleep(PAUSE_S)
+            up = relay.taken().up
+        sender.close()
+    return Pushed(ok, made, up)
+
+
+def _synced_collection(path: Path, port: int, *, upload: bool) -> Any:
+    """Return a collection after its first sync, which is a whole file; later ones are of changes."""
+    collection = _collection(path)
+    auth = _signed_in(collection, port)
+    collection.sync_collection(auth, False)
+    collection.full_upload_or_download(auth=auth, server_usn=None, upload=upload)
+    _reopen(collection)
+    return collection
+
+
+def _signed_in(collection: Any, port: int) -> Any:
+    url = f"http://{LOOPBACK}:{port}/"
+    auth = collection.sync_login("bench", "bench", url)
+    auth.endpoint = url
+    return auth
 
 
 def _timed_sync(collection: Any, auth: Any) -> float:
@@ -71,7 +116,7 @@ def _timed_sync(collection: Any, auth: Any) -> float:
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[tuple[Relay, subprocess.Popen[bytes]]]:
+def _server(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     port = free_port()
     environ = os.environ | {
         "SYNC_USER1": "bench:bench",
@@ -84,8 +129,7 @@ def _server(folder: Path) -> Iterator[tuple[Relay, subprocess.Popen[bytes]]]:
     server = subprocess.Popen([sys.executable, "-m", "anki.syncserver"], env=environ)
     try:
         wait_for_port(port, server)
-        with link_to(port, Link()) as relay:
-            yield relay, server
+        yield port, server
     finally:
         server.terminate()
         server.wait(timeout=20)

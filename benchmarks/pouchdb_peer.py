@@ -10,6 +10,7 @@ import contextlib
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,6 @@ from benchmarks.links import Link, link_to
 from benchmarks.measure import LOOPBACK, free_port, peak_memory_mb, wait_for_port
 
 PEERS = Path(__file__).resolve().parent / "peers"
-NEVER_SETTLED = "its promise never settled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ def run(records: Sequence[dict[str, Any]]) -> PouchResult:
     with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (port, process):
         sender = filled(Path(folder), records)
         with link_to(port, Link()) as relay:
-            pushed = replicate("push", sender, f"{relay.url}/bench", timeout_s=300)
+            pushed = replicate("push", sender, f"{relay.url}/bench")
             up = relay.taken().up
-            pulled = replicate("pull", Path(folder) / "b", f"{relay.url}/bench", timeout_s=300)
+            pulled = replicate("pull", Path(folder) / "b", f"{relay.url}/bench")
             down = relay.taken().down
-        if not pushed["ok"] or not pulled["ok"] or pulled["local"] != len(records):
+        if not pushed.ok or pulled.local != len(records):
             raise RuntimeError(f"PouchDB did not replicate: {pushed} {pulled}")
         memory = peak_memory_mb(process.pid)
-    return PouchResult(pushed["seconds"], pulled["seconds"], up, down, memory)
+    return PouchResult(pushed.seconds, pulled.seconds, up, down, memory)
 
 
 @contextlib.contextmanager
@@ -74,15 +74,39 @@ def filled(folder: Path, records: Sequence[dict[str, Any]]) -> Path:
             document = {"_id" if name == "id" else name: v for name, v in record.items()}
             file.write(json.dumps(document, ensure_ascii=False) + "\n")
     database = folder / "a"
-    told = _node("fill", database, "-", lines, timeout_s=120)
-    if told.get("stored") != len(records):
+    told = _node("fill", database, lines, timeout_s=120)
+    if told != [{"stored": len(records)}]:
         raise RuntimeError(f"PouchDB stored {told}")
     return database
 
 
-def replicate(way: str, database: Path, url: str, *, timeout_s: float) -> dict[str, Any]:
-    """Replicate until it is done or has failed once; `ok` tells, `error` says why not."""
-    return _node(way, database, url, timeout_s=timeout_s)
+@dataclass(frozen=True, slots=True)
+class Replicated:
+    """How a replication ended."""
+
+    ok: bool
+    attempts: int
+    unsettled: int
+    """How often Node ended because its promise was neither kept nor broken and nothing was left to do."""
+    seconds: float
+    local: int
+    """Documents in the phone's database."""
+
+
+def replicate(
+    way: str, database: Path, url: str, *, attempts: int = 1, timeout_s: float = 300
+) -> Replicated:
+    """Replicate ("push" or "pull") until it is done, or the attempts or the time are over."""
+    begun = time.monotonic()
+    made = unsettled = 0
+    while made < attempts and (left_s := timeout_s - (time.monotonic() - begun)) > 0:
+        told = _node(way, database, url, attempts - made, left_s, timeout_s=left_s + 5)
+        made += sum("begun" in line for line in told)
+        last = told[-1] if told else {}
+        if last.get("ok"):
+            return Replicated(True, made, unsettled, last["seconds"], last["local"])
+        unsettled += "begun" in last
+    return Replicated(False, made, unsettled, time.monotonic() - begun, 0)
 
 
 def stored(port: int) -> int:
@@ -91,16 +115,16 @@ def stored(port: int) -> int:
     return int(answer.json()["doc_count"])
 
 
-def _node(*arguments: object, timeout_s: float) -> dict[str, Any]:
+def _node(*arguments: object, timeout_s: float) -> list[dict[str, Any]]:
     command = ["node", PEERS / "client.js", *map(str, arguments)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=timeout_s
         )
-    except subprocess.TimeoutExpired:
-        return {"ok": False, "error": f"not done after {timeout_s:.0f} s"}
-    if not done.stdout.strip():
-        # Node ends with nothing left to do, though the promise was neither kept nor broken.
-        return {"ok": False, "error": NEVER_SETTLED if not done.returncode else done.stderr[-300:]}
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    except subprocess.TimeoutExpired as over:
+        told = over.stdout or b""
+    else:
+        if done.returncode == 1:
+            raise RuntimeError(f"Node failed: {done.stderr[-500:]}")
+        told = done.stdout.encode()
+    return [json.loads(line) for line in told.splitlines()]

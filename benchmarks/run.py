@@ -13,7 +13,16 @@ from pathlib import Path
 from benchmarks.measure import Section
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-NAMES = ("push_pull", "save_form", "app_start", "labour_query", "roster_import")
+NAMES = (
+    "push_pull",
+    "fleet",
+    "cut_link",
+    "slow_link",
+    "save_form",
+    "app_start",
+    "labour_query",
+    "roster_import",
+)
 """Modules of this folder; each has `measure() -> Section`."""
 
 HEAD = """# Benchmarks

@@ -1,34 +1,40 @@
-// A PouchDB with leveldb that replicates. `node client.js DEED FOLDER URL [FILE]` prints a line of JSON.
-//   fill FOLDER - FILE   store the documents of FILE, one JSON object a line
-//   push|pull FOLDER URL replicate until it is done or fails once
+// A PouchDB with leveldb that replicates. It prints one JSON object a line; the last is the result.
+//   node client.js fill FOLDER FILE                    store the documents of FILE, one JSON object a line
+//   node client.js push|pull FOLDER URL ATTEMPTS SECONDS   replicate until it is done or these are over
 const fs = require("fs");
 const PouchDB = require("pouchdb");
 
 const BATCH = 100; // PouchDB's own default
-const [deed, folder, url, file] = process.argv.slice(2);
+const PAUSE_MS = 100;
+const [deed, folder, target, attempts, seconds] = process.argv.slice(2);
+const begun = process.hrtime.bigint();
+const elapsed = () => Number(process.hrtime.bigint() - begun) / 1e9;
+const tell = (what) => fs.writeSync(1, JSON.stringify(what) + "\n");
 
-async function main() {
-  const local = new PouchDB(folder);
-  if (deed === "fill") {
-    const lines = fs.readFileSync(file, "utf8").split("\n").filter(Boolean);
-    await local.bulkDocs(lines.map((line) => JSON.parse(line)));
-    return { stored: lines.length };
-  }
-  const remote = new PouchDB(url);
-  const begun = process.hrtime.bigint();
-  let told = {};
-  try {
-    const way = deed === "push" ? local.replicate.to : local.replicate.from;
-    const result = await way.call(local.replicate, remote, { batch_size: BATCH });
-    told = { ok: result.ok, docs: result.docs_written };
-  } catch (error) {
-    told = { ok: false, error: String(error.message || error.reason || error) };
-  }
-  const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
-  return { ...told, seconds, local: (await local.info()).doc_count };
+async function fill(local) {
+  const lines = fs.readFileSync(target, "utf8").split("\n").filter(Boolean);
+  await local.bulkDocs(lines.map((line) => JSON.parse(line)));
+  tell({ stored: lines.length });
 }
 
-main().then(
-  (told) => { console.log(JSON.stringify(told)); process.exit(0); },
+async function replicate(local) {
+  const remote = new PouchDB(target);
+  const way = deed === "push" ? local.replicate.to : local.replicate.from;
+  for (let attempt = 1; attempt <= Number(attempts) && elapsed() < Number(seconds); attempt++) {
+    tell({ begun: attempt }); // should the promise never settle, this was the last word
+    try {
+      const result = await way.call(local.replicate, remote, { batch_size: BATCH });
+      if (result.ok) return tell({ ok: true, seconds: elapsed(), local: (await local.info()).doc_count });
+    } catch (error) {
+      tell({ failed: String(error.message || error.reason || error) });
+    }
+    await new Promise((wake) => setTimeout(wake, PAUSE_MS));
+  }
+  return tell({ ok: false });
+}
+
+const local = new PouchDB(folder);
+(deed === "fill" ? fill(local) : replicate(local)).then(
+  () => process.exit(0),
   (error) => { console.error(error); process.exit(1); },
 );
