@@ -194,7 +194,8 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
         ("record_id", "field"),
     ),
     # Submitted changes. `state`: waiting (may be recalled), sent (n given, no answer yet), acked.
-    # `covered`: the county's own row has shown the change back, or decided over it.
+    # `covered`: the county's own row has shown the change back, or decided over it. `resolution` and
+    # `note`: how the county settled a held change, and its words when it closed it.
     "outbox": (
         {
             "id": int,
@@ -210,6 +211,8 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
             "state": str,
             "outcome": str,
             "reason": str,
+            "resolution": str,
+            "note": str,
             "seq": int,
             "seen_seq": int,
             "covered": int,

@@ -15,8 +15,12 @@ from mobile.storage.database import dumps, encode, get, put
 from mobile.storage.outbox import cover, note_held
 from mobile.storage.records import refresh
 from shared_schemas import wire
+from shared_schemas.changes import SUM_PRIMES
 from shared_schemas.fields import Declared
 from shared_schemas.records import is_record_kind, record_kind
+
+GONE = -1
+"""Generation of a row that left the phone's scope and waits to be let go."""
 
 
 def apply_lines(
@@ -47,6 +51,9 @@ def apply_lines(
                 _store_reviews(connection, rows, generation)
             elif group["kind"] == "conflict":
                 _store_conflicts(connection, rows, generation)
+            elif group["kind"] == "departed":
+                for record_id, seq, values in rows:
+                    _let_leave(connection, str(values.get("kind")), record_id, seq)
     if lines:
         put(connection, "cursor", lines[-1]["cursor"])
     return count, news
@@ -132,6 +139,54 @@ def _store_conflicts(
     )
 
 
+def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: int) -> None:
+    """Take a record out of sight that left this phone's scope; a household takes along what is its own.
+
+    What has work of the cadre in it that the county has not taken in stays until it has
+    (`finish_pull`).
+    """
+    if not is_record_kind(kind):
+        return
+    for name in kept_kinds(connection):
+        column = "id" if kind == name else "household_id"
+        if kind not in ("household", name):
+            continue
+        connection.execute(
+            f'UPDATE "{name}" SET generation = {GONE} WHERE "{column}" = ? AND seq < ?',  # noqa: S608
+            (record_id, seq),
+        )
+    # Its own edits are not shown back any more: there is nothing to wait for.
+    column = "household_id" if kind == "household" else "record_id"
+    connection.execute(
+        f"UPDATE outbox SET covered = 1 WHERE {column} = ? AND state = 'acked'"  # noqa: S608
+        " AND seq > 0 AND seq <= ?",
+        (record_id, seq),
+    )
+
+
+def kept_kinds(connection: sqlite3.Connection) -> list[str]:
+    """Return the kinds of the feed of which this phone keeps rows."""
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    names = [row["name"] for row in tables.fetchall()]
+    return [name for name in names if is_record_kind(name) or name in ("review", "conflict")]
+
+
+def sums(connection: sqlite3.Connection) -> dict[str, list[int]]:
+    """Return what the phone holds, by kind: [rows, sum of seq, mixed sum] (`changes.SUM_PRIMES`)."""
+    p, q = SUM_PRIMES
+    generation = get(connection, "generation", 0)
+    held = {}
+    for kind in kept_kinds(connection):
+        count, total, mixed = connection.execute(
+            f'SELECT count(*), sum(seq), sum((seq % {p}) * (seq % {q})) FROM "{kind}"'  # noqa: S608
+            " WHERE generation = ? AND seq > 0",
+            (generation,),
+        ).fetchone()
+        if count:
+            held[kind] = [count, total, mixed]
+    return held
+
+
 def begin_full_pull(connection: sqlite3.Connection) -> None:
     """Pull from the start: the server was restored, or the phone's scope has changed.
 
@@ -143,17 +198,11 @@ def begin_full_pull(connection: sqlite3.Connection) -> None:
 
 
 def finish_pull(connection: sqlite3.Connection) -> None:
-    """Settle what only a complete pull can tell: rows that a pull from the start did not bring again."""
+    """Settle what only a complete pull can tell: which rows are not in this phone's scope any more."""
     note_held(connection)
-    if not get(connection, "full_pull", False):
-        return
     put(connection, "full_pull", False)
     generation = get(connection, "generation", 0)
-    for (kind,) in connection.execute(
-        "SELECT DISTINCT name FROM sqlite_schema WHERE type = 'table'"
-    ).fetchall():
-        if not is_record_kind(kind):
-            continue
+    for kind in kept_kinds(connection):
         column = "id" if kind == "household" else "household_id"
         # Never with an edit of the cadre in it that the county has not taken in: it stays in sight.
         connection.execute(
@@ -163,8 +212,6 @@ def finish_pull(connection: sqlite3.Connection) -> None:
             " AND NOT (state = 'acked' AND seq > 0))",
             (generation,),
         )
-    for table in ("review", "conflict"):
-        connection.execute(f"DELETE FROM {table} WHERE generation < ?", (generation,))  # noqa: S608
 
 
 def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool:
@@ -177,7 +224,8 @@ def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool
         changed = True
     for name in ("epoch", "county", "scope", "cadre", "office_phone"):
         put(connection, name, hello.get(name))
-    divisions = [(d["code"], d["name"], d["level"]) for d in hello["divisions"]]
+    put(connection, "hello", {k: v for k, v in hello.items() if k != "divisions"})
+    divisions = [(d["code"], d["name"], d["level"]) for d in hello.get("divisions", ())]
     if divisions:
         connection.execute("DELETE FROM division")
         connection.executemany("INSERT OR REPLACE INTO division VALUES (?, ?, ?)", divisions)

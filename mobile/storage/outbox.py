@@ -24,6 +24,10 @@ KEPT_MS = 90 * 24 * 3600 * 1000
 """How long an answered change stays, so that it can be offered to a restored server: 90 days."""
 
 
+BACKUP_MARGIN_MS = 3600 * 1000
+"""A change answered so shortly before a backup may have been committed after it began: an hour."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewChange:
     """A change as a submit writes it. `base` is a seq of `epoch`."""
@@ -184,7 +188,7 @@ def keep_answers(
         is_shown = 0 < answer.seq <= _present_seq(connection, change.kind, change.record_id)
         connection.execute(
             "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?, seen_seq = NULL,"
-            " covered = ?, answered_at_ms = ? WHERE incarnation = ? AND n = ?",
+            " resolution = NULL, note = NULL, covered = ?, answered_at_ms = ? WHERE incarnation = ? AND n = ?",
             (
                 answer.outcome,
                 answer.reason,
@@ -207,6 +211,93 @@ def _present_seq(connection: sqlite3.Connection, kind: str, record_id: str) -> i
     # A row from before the server was restored counts by the numbers of another life.
     is_present = row is not None and (row["generation"] or 0) >= get(connection, "generation", 0)
     return int(row["seq"] or 0) if is_present else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many held changes the county has applied by now, and how many it closed."""
+
+    applied: int = 0
+    closed: int = 0
+
+
+Range = tuple[str, int, int]
+"""An incarnation, and its changes from one n to another."""
+
+
+def held_ranges(connection: sqlite3.Connection, most: int) -> list[Range]:
+    """Return ranges, each at most `most` wide, in which all changes lie that are held to our knowledge."""
+    return _ranges(connection, "outcome = 'held' AND resolution IS NULL", most)
+
+
+def answered_ranges(connection: sqlite3.Connection, most: int) -> list[Range]:
+    """Return ranges, each at most `most` wide, in which all answered changes lie."""
+    return _ranges(connection, "true", most)
+
+
+def _ranges(connection: sqlite3.Connection, wanted: str, most: int) -> list[Range]:
+    rows = connection.execute(
+        f"SELECT incarnation, n FROM outbox WHERE state = 'acked' AND {wanted}"  # noqa: S608
+        " ORDER BY incarnation, n"
+    ).fetchall()
+    ranges: list[Range] = []
+    for row in rows:
+        if ranges and ranges[-1][0] == row["incarnation"] and row["n"] < ranges[-1][1] + most:
+            ranges[-1] = (row["incarnation"], ranges[-1][1], row["n"])
+        else:
+            ranges.append((row["incarnation"], row["n"], row["n"]))
+    return ranges
+
+
+def keep_settled(
+    connection: sqlite3.Connection, incarnation: str, told: Iterable[Mapping[str, Any]]
+) -> Settled:
+    """Keep what has become of answered changes since; `told` are `messages.StoredOutcomeRow`.
+
+    A change that the county closed is let go: the record shows the county's value again.
+    """
+    applied = closed = 0
+    for now in told:
+        row = connection.execute(
+            "SELECT * FROM outbox WHERE incarnation = ? AND n = ? AND state = 'acked'",
+            (incarnation, now["n"]),
+        ).fetchone()
+        if row is None or content_hash(_change(row)) != now["hash"]:
+            continue  # it was let go after its time, or a copy of this phone sent another one
+        is_closed = now.get("resolution") == "dismissed"
+        was = (row["outcome"], row["seq"], row["resolution"])
+        if was == (now["outcome"], now["seq"], now.get("resolution")):
+            continue
+        applied += row["outcome"] == "held" and now["outcome"] != "held"
+        closed += is_closed
+        is_shown = 0 < now["seq"] <= _present_seq(connection, row["kind"], row["record_id"])
+        connection.execute(
+            "UPDATE outbox SET outcome = ?, reason = ?, seq = ?, resolution = ?, note = ?,"
+            " covered = ? WHERE id = ?",
+            (
+                now["outcome"],
+                now.get("reason"),
+                now["seq"],
+                now.get("resolution"),
+                now.get("note"),
+                int(is_shown or is_closed),
+                row["id"],
+            ),
+        )
+        refresh(connection, row["kind"], row["record_id"])
+    return Settled(applied, closed)
+
+
+def tally(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many changes of this incarnation were answered, by outcome; those let go count too."""
+    counts = dict(get(connection, "let_go", {}))
+    for outcome, count in connection.execute(
+        "SELECT outcome, count(*) FROM outbox WHERE incarnation = ? AND state = 'acked'"
+        " GROUP BY outcome",
+        (get(connection, "incarnation"),),
+    ):
+        counts[outcome] = counts.get(outcome, 0) + count
+    return counts
 
 
 def cover(
@@ -253,11 +344,12 @@ def new_incarnation(connection: sqlite3.Connection, lost: Iterable[int] = ()) ->
     # Not "waiting": the county may have them already, so they can no longer be recalled.
     connection.executemany(
         "UPDATE outbox SET state = 'sent', incarnation = ?, n = ?, outcome = NULL, reason = NULL,"
-        " seq = NULL WHERE id = ?",
+        " resolution = NULL, note = NULL, seq = NULL WHERE id = ?",
         [(incarnation, i, row_id) for i, row_id in enumerate(numbered, start=1)],
     )
     put(connection, "incarnation", incarnation)
     put(connection, "next_n", len(numbered) + 1)
+    put(connection, "let_go", {})
     return incarnation
 
 
@@ -320,8 +412,8 @@ def offer_again(connection: sqlite3.Connection, acked: int) -> int:
         (get(connection, "incarnation"), acked),
     ).fetchall()
     connection.executemany(
-        "UPDATE outbox SET state = 'sent', outcome = NULL, reason = NULL, seq = NULL, covered = 0"
-        " WHERE id = ?",
+        "UPDATE outbox SET state = 'sent', outcome = NULL, reason = NULL, resolution = NULL,"
+        " note = NULL, seq = NULL, covered = 0 WHERE id = ?",
         [(row["id"],) for row in lost],
     )
     for row in lost:
@@ -334,12 +426,20 @@ def offer_again(connection: sqlite3.Connection, acked: int) -> int:
     return len(lost)
 
 
-def prune(connection: sqlite3.Connection, now_ms: int) -> None:
+def prune(connection: sqlite3.Connection, now_ms: int, backed_up_ms: int | None) -> None:
     """Let go of changes that the county answered and showed back more than 90 days ago.
 
-    `now_ms` and the times of the answers are the server's: a phone's clock may jump by years.
+    Never of one that is in no backup of the county's yet: after a restore it is asked for again.
+    `now_ms`, `backed_up_ms` and the times of the answers are the server's: a phone's clock may jump
+    by years.
     """
-    connection.execute(
-        "DELETE FROM outbox WHERE state = 'acked' AND covered = 1 AND answered_at_ms < ?",
-        (now_ms - KEPT_MS,),
-    )
+    before_ms = min(now_ms - KEPT_MS, (backed_up_ms or 0) - BACKUP_MARGIN_MS)
+    old = "state = 'acked' AND covered = 1 AND answered_at_ms < ?"
+    counts = dict(get(connection, "let_go", {}))
+    for outcome, count in connection.execute(
+        f"SELECT outcome, count(*) FROM outbox WHERE {old} AND incarnation = ? GROUP BY outcome",  # noqa: S608
+        (before_ms, get(connection, "incarnation")),
+    ).fetchall():
+        counts[outcome] = counts.get(outcome, 0) + count
+    connection.execute(f"DELETE FROM outbox WHERE {old}", (before_ms,))  # noqa: S608
+    put(connection, "let_go", counts)

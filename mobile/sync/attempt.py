@@ -69,6 +69,14 @@ class SyncResult:
     """Changes still on the phone."""
     unconfirmed: int = 0
     """Changes that the county stored but has not shown back, though everything was pulled."""
+    settled: int = 0
+    """Held changes that the county has applied meanwhile."""
+    closed: int = 0
+    """Held changes that the county has closed without applying them, with a word why."""
+    is_repaired: bool = False
+    """The final comparison found a difference, and everything was fetched anew."""
+    is_unequal: bool = False
+    """The final comparison still finds a difference: a fault that the county should hear of."""
     error: SyncError | None = None
     finished_at_ms: int = 0
 
@@ -84,12 +92,16 @@ class SyncResult:
             said.append(
                 text("sync.sent" if self.sent else "sync.nothing_sent", lang, sent=self.sent)
             )
-        for name in ("received", "held", "conflicts", "returned", "remaining"):
+        for name in ("received", "settled", "closed", "held", "conflicts", "returned", "remaining"):
             count = getattr(self, name)
             if count:
                 said.append(text(f"sync.{name}", lang, **{name: count}))
         if self.unconfirmed:
             said.append(text("sync.unconfirmed", lang, count=self.unconfirmed))
+        if self.is_repaired:
+            said.append(text("sync.repaired", lang))
+        if self.is_unequal:
+            said.append(text("sync.unequal", lang))
         return "。".join(said) + "。" if lang == "zh" else ". ".join(said) + "."
 
 
@@ -158,8 +170,12 @@ class _Attempt:
         self.result = SyncResult()
         self.pulled = 0
         self.renumberings = 0
-        self.server_now_ms = 0
-        """The server's clock at the last hello; it judges ages, the phone's own may be years off."""
+        self.told: dict[str, Any] = {}
+        """The server's last hello. Its clock judges ages, the phone's own may be years off."""
+        self.check: dict[str, list[int]] | None = None
+        """What the phone should hold, as the server said last; None before it did."""
+        self.tally: dict[str, int] = {}
+        """How many changes of this incarnation the server has, by outcome, as it said last."""
 
     def run(self) -> None:
         server = get(self.store.connection, "server")
@@ -172,18 +188,21 @@ class _Attempt:
             # keeps it for a person to look at.
             self.hello(client)
             self.push(client)
-            while not self.pull(client):
-                self.hello(client)
-                self.push(client)
-            self.compare()
+            if self.told["news"] or self.result.sent or self.is_full_pull():
+                self.pull_all(client)
+            self.compare(client)
         finally:
             client.close()
+
+    def is_full_pull(self) -> bool:
+        return bool(get(self.store.connection, "full_pull", False))
 
     def hello(self, client: Client) -> None:
         self.report("hello", 0, 1)
         connection = self.store.connection
-        incarnation = get(connection, "incarnation")
-        answer = self.insist(partial(client.hello, incarnation))
+        incarnation, cursor = get(connection, "incarnation"), get(connection, "cursor")
+        known = get(connection, "hello")
+        answer = self.insist(partial(client.hello, incarnation, cursor, known))
         epoch = get(connection, "epoch")
         stored: dict[str, tuple[int, str | None]] = {}
         if epoch is not None and epoch != answer["epoch"]:
@@ -200,8 +219,26 @@ class _Attempt:
                 outbox.new_incarnation(connection)
             else:
                 outbox.offer_again(connection, answer["acked"])
-        self.server_now_ms = answer.get("now_ms", 0)
+            is_same_life = get(connection, "incarnation") == incarnation
+        self.told, self.check = answer, answer.get("check")
+        self.tally = answer["tally"] if is_same_life else {}
+        if answer["settled"] != get(connection, "settled", 0):
+            self.ask_outcomes(client, outbox.held_ranges(connection, MOST_SIZE))
+            with self.store.writing() as connection:
+                put(connection, "settled", answer["settled"])
         self.report("hello", 1, 1)
+
+    def ask_outcomes(self, client: Client, ranges: list[tuple[str, int, int]]) -> None:
+        """Learn what has become of answered changes since."""
+        for incarnation, first, last in ranges:
+            told = self.insist(partial(client.outcomes, incarnation, first, last))
+            with self.store.writing() as connection:
+                settled = outbox.keep_settled(connection, incarnation, told)
+            self.result = replace(
+                self.result,
+                settled=self.result.settled + settled.applied,
+                closed=self.result.closed + settled.closed,
+            )
 
     def push(self, client: Client) -> None:
         size, successes, cuts = FIRST_SIZE, 0, 0
@@ -268,6 +305,7 @@ class _Attempt:
             raise NotOurServer
         with self.store.writing() as connection:
             outbox.keep_answers(connection, batch, answers, answer["received_at_ms"])
+        self.tally = answer["tally"]
         outcomes = [one.outcome for one in answers]
         self.result = replace(
             self.result,
@@ -288,6 +326,11 @@ class _Attempt:
                 outbox.new_incarnation(connection)
             else:
                 outbox.offer_again(connection, int(refusal.extra["acked"]))
+
+    def pull_all(self, client: Client) -> None:
+        while not self.pull(client):
+            self.hello(client)
+            self.push(client)
 
     def pull(self, client: Client) -> bool:
         """Fetch what is new; False when the server wants to begin anew with this phone."""
@@ -327,18 +370,40 @@ class _Attempt:
         except (KeyError, TypeError, ValueError) as error:
             raise NotOurServer from error
         self.pulled += rows
+        self.check = lines[-1].get("check")
         self.result = replace(self.result, received=self.result.received + news)
         self.report("pull", self.pulled, 0)
         return bool(lines[-1]["more"])
 
-    def compare(self) -> None:
-        """Count what the county stored and has not shown back, now that all of it was pulled."""
+    def compare(self, client: Client) -> None:
+        """Compare counts and sums with the server's; where they differ, fetch everything anew, once."""
         self.report("compare", 0, 1)
+        if not self.is_equal():
+            log.warning("sync_unequal")
+            with self.store.writing() as connection:
+                inbox.begin_full_pull(connection)
+                mine = outbox.answered_ranges(connection, MOST_SIZE)
+            self.ask_outcomes(client, mine)
+            self.hello(client)
+            self.push(client)
+            self.pull_all(client)
+            is_equal = self.is_equal()
+            self.result = replace(self.result, is_repaired=is_equal, is_unequal=not is_equal)
+        now_ms = self.told.get("now_ms", 0)
         with self.store.writing() as connection:
-            unconfirmed = outbox.count_unconfirmed(connection, self.server_now_ms)
-            outbox.prune(connection, self.server_now_ms)
+            unconfirmed = outbox.count_unconfirmed(connection, now_ms)
+            outbox.prune(connection, now_ms, self.told.get("backed_up_at_ms"))
         self.result = replace(self.result, unconfirmed=unconfirmed)
         self.report("compare", 1, 1)
+
+    def is_equal(self) -> bool:
+        """Tell whether server and phone hold the same rows and count the same outcomes."""
+        with self.store.reading() as connection:
+            held, answered = inbox.sums(connection), outbox.tally(connection)
+            kinds = inbox.kept_kinds(connection)
+        check = self.check or {}
+        # A kind that this version of the app does not know is none of its business.
+        return answered == self.tally and held == {k: v for k, v in check.items() if k in kinds}
 
     def insist(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Ask until there is an answer; a link that breaks is tried again, one that is not there is not."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 _JSON, _NDJSON = "application/json", "application/x-ndjson"
 _PROBLEM = "application/problem+json"
+NOT_MODIFIED = 304
+_HELLO_NEEDS = (
+    "epoch", "scope", "cadre", "acked", "tally", "settled", "places", "news",
+)  # fmt: skip
 
 
 class SyncError(Exception):
@@ -175,14 +179,37 @@ class Client:
         }
         return self._answer("POST", "enrol", json=body, needs=("token", "device_id"))
 
-    def hello(self, incarnation: str) -> dict[str, Any]:
-        """Ask what the server knows of this phone; the answer is `messages.HelloAnswer`."""
+    def hello(
+        self, incarnation: str, cursor: str | None = None, known: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Ask what the server knows of this phone; the answer is `messages.HelloAnswer`.
+
+        `cursor` is where the last pull ended, `known` the last answer with its `mark`: what has not
+        changed since is not sent again, and the answer that has not changed at all is `known`.
+        """
         query = {"incarnation": incarnation}
-        needs = ("protocol", "epoch", "scope", "cadre", "acked", "divisions")
-        answer = self._answer("GET", "hello", params=query, needs=needs)
+        headers = {"Accept": PACKED}
+        if cursor is not None:
+            query["cursor"] = cursor
+        if known is not None:
+            query["places"] = known["places"]
+            headers["If-None-Match"] = known["mark"]
+        with self._sent("GET", "hello", params=query, headers=headers) as got:
+            if got.status_code == NOT_MODIFIED and known is not None:
+                return dict(known)
+            answer = _parsed(got, needs=("protocol",))
+            answer["mark"] = got.headers.get("ETag", "")
         if answer["protocol"] < PROTOCOL:
             raise ServerTooOld
+        if any(key not in answer for key in _HELLO_NEEDS):
+            raise NotOurServer
         return answer
+
+    def outcomes(self, incarnation: str, first: int, last: int) -> list[dict[str, Any]]:
+        """Ask what has become of changes that were pushed (`messages.StoredOutcomeRow`)."""
+        query = {"incarnation": incarnation, "first": first, "last": last}
+        answer = self._answer("GET", "outcomes", params=query, needs=("outcomes",))
+        return list(answer["outcomes"])
 
     def push(self, body: bytes) -> dict[str, Any]:
         """Send a packed `messages.PushRequest`; the answer is `messages.PushAnswer`."""
@@ -210,15 +237,7 @@ class Client:
         self, method: str, name: str, *, needs: tuple[str, ...], **args: Any
     ) -> dict[str, Any]:
         with self._sent(method, name, **args) as got:
-            try:
-                answer = (
-                    unpack(got.content) if _media_type(got) == PACKED else parse_json(got.content)
-                )
-            except NotAMessageError as error:
-                raise CutShort from error
-        if not isinstance(answer, dict) or any(key not in answer for key in needs):
-            raise NotOurServer
-        return answer
+            return _parsed(got, needs=needs)
 
     @contextmanager
     def _sent(self, method: str, name: str, **args: Any) -> Iterator[requests.Response]:
@@ -260,6 +279,16 @@ def _was_connected(error: Exception) -> bool:
     return not isinstance(cause, NewConnectionError)
 
 
+def _parsed(got: requests.Response, *, needs: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        answer = unpack(got.content) if _media_type(got) == PACKED else parse_json(got.content)
+    except NotAMessageError as error:
+        raise CutShort from error
+    if not isinstance(answer, dict) or any(key not in answer for key in needs):
+        raise NotOurServer
+    return answer
+
+
 def _media_type(got: requests.Response) -> str:
     return got.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
@@ -273,6 +302,8 @@ def _refuse_unless_good(got: requests.Response) -> None:
         raise CutShort
     if kind == _PROBLEM:
         raise _refused(got)
+    if got.status_code == NOT_MODIFIED:
+        return
     if 300 <= got.status_code < 400 or got.status_code == 511:
         raise CaptivePortal
     if got.status_code >= 500:

@@ -219,14 +219,16 @@ class County:
         """Bring records in as a roster import does; `seen` lets it know of every earlier edit."""
         from server.services.apply_changes import Author, apply_changes, next_n
         from server.storage.engine import writing
+        from server.storage.feed import present_seq
 
         records = list(records)
         author = Author(COUNTY, "import", self.reviewer.id, None, COUNTY, "import")
         now_ms = self.server.now_ms()
         with writing(self.engine) as conn:
             n = next_n(conn, COUNTY, "import", len(records))
+            base = present_seq(conn, COUNTY) if seen else 0
             changes = [
-                Change(n + i, kind, record_id, (1 << 40) if seen else 0, now_ms, values)
+                Change(n + i, kind, record_id, base, now_ms, values)
                 for i, (kind, record_id, values) in enumerate(records)
             ]
             applied = apply_changes(
@@ -281,7 +283,7 @@ class County:
 def sync(store: Store) -> SyncResult:
     """Sync and insist that it went through."""
     result = sync_once(store, timeout_s=10)
-    assert result.error is None, result.error
+    assert result.error is None, (result.error, repr(result.error))
     return result
 
 
