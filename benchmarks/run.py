@@ -18,6 +18,7 @@ NAMES = (
     "fleet",
     "cut_link",
     "slow_link",
+    "cursor",
     "save_form",
     "app_start",
     "labour_query",
