@@ -222,7 +222,7 @@ class Client:
 
         A cut raises CutShort after the lines that came whole.
         """
-        query: dict[str, Any] = {"limit": limit}
+        query: dict[str, Any] = {"limit": limit, "schema": SCHEMA_VERSION}
         if cursor is not None:
             query["cursor"] = cursor
         with self._sent(
@@ -294,6 +294,8 @@ def _media_type(got: requests.Response) -> str:
 
 
 def _refuse_unless_good(got: requests.Response) -> None:
+    if got.status_code == NOT_MODIFIED:
+        return  # has no body
     kind = _media_type(got)
     if any(
         known.startswith(kind) and known != kind for known in (_JSON, _NDJSON, PACKED, _PROBLEM)
@@ -302,8 +304,6 @@ def _refuse_unless_good(got: requests.Response) -> None:
         raise CutShort
     if kind == _PROBLEM:
         raise _refused(got)
-    if got.status_code == NOT_MODIFIED:
-        return
     if 300 <= got.status_code < 400 or got.status_code == 511:
         raise CaptivePortal
     if got.status_code >= 500:
