@@ -8,14 +8,16 @@ from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
 from server.access import Server, audience, prepare_access, wall_clock
-from server.api import docs, health, labour, sync
+from server.api import docs, handover, health, labour, sync
 from server.api.problems import ProblemApi, handle_errors, is_api_request
 from server.observe import configure_logs, observe
 from server.settings import Settings, secret_key_of
 from server.storage.engine import open_engine
 from server.web import accounts, conflicts, home, pages, review, roster
+from server.web import handover as handover_page
 from server.web import labour as labour_pages
 from shared_schemas.errors import ChushanError, ErrorCode
+from shared_schemas.handover import MEDIA_TYPE
 from shared_schemas.protocol import PACKED
 
 SMALL_BODY_BYTES = 64 * 1024
@@ -54,10 +56,10 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> 
     app.before_request(_check_media_type)
     csrf = CSRFProtect(app)
     api = app.extensions["chushan_api"] = ProblemApi(app)
-    for part in (sync, labour, health):
+    for part in (sync, handover, labour, health):
         csrf.exempt(part.blueprint)
         api.register_blueprint(part.blueprint)
-    for page in (docs, accounts, review, conflicts, roster, labour_pages, home):
+    for page in (docs, accounts, review, conflicts, roster, handover_page, labour_pages, home):
         app.register_blueprint(page.blueprint)
     app.view_functions["static"] = audience("public")(app.view_functions["static"])
     app.after_request(_protect)
@@ -73,7 +75,7 @@ def _error_page(error: ErrorCode, detail: str) -> str:
 
 
 def _check_media_type() -> None:
-    known = request.is_json or request.mimetype == PACKED
+    known = request.is_json or request.mimetype in (PACKED, MEDIA_TYPE)
     if is_api_request() and request.content_length and not known:
         raise ChushanError("wrong_media_type", supported=["application/json"])
 

@@ -158,6 +158,35 @@ class PushAnswer(ma.Schema):
     tally = ma.fields.Nested(Tally, required=True)
 
 
+class HandoverState(ma.Schema):
+    """How far a hand-over file has come, and, once it was taken, how many changes it brought."""
+
+    have = ma.fields.Integer(required=True, metadata={"description": "bytes that have come"})
+    taken = ma.fields.Boolean(required=True)
+    changes = ma.fields.Integer(metadata={"description": "that were read from it"})
+    new = ma.fields.Integer(metadata={"description": "of these, how many had not come before"})
+    fault = ma.fields.String(
+        allow_none=True,
+        metadata={"description": "error code at which the rest of the file was left"},
+    )
+
+
+class ReceiptPart(ma.Schema):
+    """One chunk of a receipt: what has become of an author's changes by now."""
+
+    incarnation = ma.fields.String(required=True)
+    epoch = ma.fields.String(required=True)
+    at_ms = ma.fields.Integer(required=True, metadata={"description": "when the receipt was made"})
+    acked = ma.fields.Integer(
+        required=True, metadata={"description": "highest n stored of this incarnation"}
+    )
+    fault = ma.fields.String(
+        allow_none=True,
+        metadata={"description": "error code at which the rest of the file was left"},
+    )
+    outcomes = ma.fields.List(ma.fields.Nested(StoredOutcomeRow), required=True)
+
+
 class RowGroup(ma.Schema):
     """Pulled rows of one kind. A row is `[id, seq, value, …]`."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import marshmallow as ma
 from sqlalchemy import Connection
 
 from server.services.apply_changes import Applied, Author, apply_changes
@@ -29,8 +30,11 @@ from server.storage.devices import (
 from server.storage.meta import epoch_of
 from shared_schemas.changes import Change, HeldReason, Outcome, content_hash
 from shared_schemas.errors import ChushanError
-from shared_schemas.protocol import MAX_CHANGES, SUPPORTED_PROTOCOLS
+from shared_schemas.messages import PushRequest
+from shared_schemas.protocol import MAX_CHANGES, PROTOCOL, SUPPORTED_PROTOCOLS
 from shared_schemas.wire import ungroup_changes
+
+_push_request = PushRequest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,20 @@ class PushResult:
         }
 
 
-def push_from_message(message: Mapping[str, Any]) -> Push:
-    """Return the push of a loaded `PushRequest`; ChushanError where it cannot be one batch."""
-    if message["protocol"] not in SUPPORTED_PROTOCOLS:
-        raise ChushanError("unknown_protocol", supported=sorted(SUPPORTED_PROTOCOLS))
+def push_from_message(message: Any) -> Push:
+    """Return the push of a `PushRequest` as it arrived; ChushanError where it cannot be one batch."""
+    try:
+        loaded: dict[str, Any] = _push_request.load(message)
+    except ma.ValidationError as error:
+        if (
+            isinstance(message, dict)
+            and message.get("protocol", PROTOCOL) not in SUPPORTED_PROTOCOLS
+        ):
+            raise ChushanError("unknown_protocol", supported=sorted(SUPPORTED_PROTOCOLS)) from error
+        raise ChushanError("invalid_message", errors=error.messages_dict) from error
     groups = [
         {"kind": group["kind"], "fields": group["fields_"], "rows": group["rows"]}
-        for group in message["changes"]
+        for group in loaded["changes"]
     ]
     if sum(len(group["rows"]) for group in groups) > MAX_CHANGES:
         raise ChushanError("invalid_message", detail=f"at most {MAX_CHANGES} changes in one push")
@@ -90,10 +101,10 @@ def push_from_message(message: Mapping[str, Any]) -> Push:
     if any(b.n != a.n + 1 for a, b in itertools.pairwise(changes)):
         raise ChushanError("invalid_message", detail="n has a gap or repeats within the batch")
     return Push(
-        message["incarnation"],
-        message["epoch"],
-        message["schema"],
-        message["sent_at_ms"],
+        loaded["incarnation"],
+        loaded["epoch"],
+        loaded["schema"],
+        loaded["sent_at_ms"],
         changes,
     )
 

@@ -54,6 +54,15 @@ def device_by_token_hash(conn: Connection, token_hash: str) -> Device | None:
     return None if row is None else _device(row)
 
 
+_BY_TOKEN = _devices.where(device.c.token_hash == bindparam("token_hash"))
+
+
+def device_with_token_hash(conn: Connection, device_id: str) -> tuple[Device, str] | None:
+    """Return a device of any county, whatever its state, and the hash of its token."""
+    row = conn.execute(_devices.where(device.c.id == device_id)).mappings().first()
+    return None if row is None else (_device(row), str(row["token_hash"]))
+
+
 def devices_within(conn: Connection, county: str, scope: str) -> list[Device]:
     """Return a county's devices whose scope lies within a division prefix, last heard first."""
     query = _devices.where(

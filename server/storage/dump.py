@@ -7,14 +7,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
-from server.storage.tables import metadata, rate_count, record_tables
+from server.storage.tables import handover_piece, metadata, rate_count, record_tables
 
 Row = Mapping[str, Any]
 
+_PASSING = (rate_count, handover_piece)
+"""Counts of calls and half-arrived files are not worth keeping: a phone asks how much has come."""
+
 
 def dumped_tables() -> dict[str, Table]:
-    """Return the tables that a backup holds, by name. Counts of calls are not worth keeping."""
-    fixed = {table.name: table for table in metadata.sorted_tables if table is not rate_count}
+    """Return the tables that a backup holds, by name."""
+    fixed = {table.name: table for table in metadata.sorted_tables if table not in _PASSING}
     return {**fixed, **record_tables()}
 
 
@@ -56,5 +59,5 @@ def holds_records(conn: Connection) -> bool:
 
 def delete_everything(conn: Connection) -> None:
     """Delete every row of every table."""
-    for table in (*dumped_tables().values(), rate_count):
+    for table in (*dumped_tables().values(), *_PASSING):
         conn.execute(delete(table))

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -290,6 +291,37 @@ refused. `approved_values`: [[kind, id, values]] of the version that lists still
 Index(None, review.c.county, review.c.state, review.c.lane)
 Index(None, review.c.county, review.c.seq)
 Index(None, review.c.county, review.c.village_code)
+
+handover = _table(
+    "handover",
+    _county(),
+    Column("sha256", String(64), primary_key=True),
+    Column("device_id", String(17), nullable=False),
+    Column("incarnation", String(13), nullable=False),
+    Column("first_n", BigInteger, nullable=False),
+    Column("last_n", BigInteger, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("fault", String(40)),
+    Column("taken_at_ms", BigInteger, nullable=False),
+    Column("carried_by_user", String(17)),
+    Column("carried_by_device", String(17)),
+)
+"""Hand-over files that were taken: whose changes, from `first_n` to `last_n`, came with whom. `new`:
+how many had not come before. `fault`: the error code at which the rest of the file was left, NULL
+where all of it was taken. The file itself is not kept, and a receipt is made anew when asked for."""
+Index(None, handover.c.county, handover.c.taken_at_ms)
+
+handover_piece = _table(
+    "handover_piece",
+    _county(),
+    Column("carrier_id", String(17), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("start", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""What has come of a hand-over file that a phone is bringing in: one file at a time for each carrier."""
+Index(None, handover_piece.c.county, handover_piece.c.at_ms)
 
 departure = _table(
     "departure",

@@ -33,6 +33,7 @@ _NAVIGATION = (
     ("pulls", "labour_list.pulls", ("county",)),
     ("labour", "labour_list.listing", ("hr_firm",)),
     ("own_pulls", "labour_list.own_pulls", ("hr_firm",)),
+    ("handover", "handover_page.listing", OFFICE),
     ("devices", "accounts.devices", ("county", "admin")),
     ("users", "accounts.users", ("admin",)),
 )

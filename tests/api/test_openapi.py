@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import SkipTest
 
 import pytest
+import schemathesis
 from builders import WANGMO, a_family, a_firm, a_phone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -18,6 +19,9 @@ from server.app import create_app
 from server.services.upgrade import upgrade_database
 from server.settings import Settings
 from server.storage.engine import open_engine, writing
+from shared_schemas.handover import MEDIA_TYPE
+
+schemathesis.serializer.alias(MEDIA_TYPE, "application/octet-stream")
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +86,8 @@ def test_every_json_route_says_what_it_answers_and_who_may_ask(client):
     document = client.get("/openapi.json").json
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
+            if method == "parameters":  # what stands in the path, for all its methods
+                continue
             assert operation["summary"], (path, method)
             assert "200" in operation["responses"] or "201" in operation["responses"], path
             assert operation["responses"]["default"]["$ref"].endswith("DEFAULT_ERROR")
