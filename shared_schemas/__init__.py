@@ -4,5 +4,5 @@ Nothing here does I/O, reads a clock or draws random numbers (the code lists rea
 data). Both `mobile` and `server` may import everything here; nothing here imports them.
 """
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the declared fields; every change carries the version it was written under."""

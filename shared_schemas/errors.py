@@ -36,6 +36,7 @@ ERRORS: dict[str, ErrorCode] = {
         ErrorCode("invalid_message", 422),
         ErrorCode("invalid_values", 422),
         ErrorCode("unknown_protocol", 409),
+        ErrorCode("app_too_old", 409),
         ErrorCode("sign_in_needed", 401),
         ErrorCode("bad_token", 401),
         ErrorCode("device_revoked", 403),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from shared_schemas import SCHEMA_VERSION
-
 PROTOCOL = "2026-11"
 """Dated version of the messages. A phone sends it with every request; the server may know several."""
 
 SUPPORTED_PROTOCOLS = frozenset({PROTOCOL})
 
-SUPPORTED_SCHEMAS = frozenset(range(1, SCHEMA_VERSION + 1))
+OLDEST_PULLED_SCHEMA = 1
+"""Phones of an older schema are refused a pull until they are updated; never a push."""
 
 PACKED = "application/vnd.chushan.sync"
 """Media type of the packed form: JSON, deflated with the preset dictionary (`wire.pack`)."""

@@ -324,7 +324,8 @@ class Phone:
 
     def pull_lines(self, *, limit: int = 5000) -> list[dict[str, Any]]:
         """Pull one page from the cursor on, and move the cursor."""
-        query = {"limit": limit} | ({"cursor": self.cursor} if self.cursor else {})
+        query = {"limit": limit, "schema": SCHEMA_VERSION}
+        query |= {"cursor": self.cursor} if self.cursor else {}
         answer = self.client.get(
             "/sync/v1/pull", query_string=query, headers={**self.headers, "Accept": PACKED}
         )

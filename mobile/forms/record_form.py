@@ -263,11 +263,16 @@ class RecordForm:
         if not isinstance(field, Code | Codes):
             return []
         chosen = value if isinstance(value, list) else [value]
+        known = codes.code_list(field.codes)
+        # A code that this app does not know yet is offered as what it is, so that it can stay.
+        unknown = [
+            (code, code, "") for code in chosen if isinstance(code, str) and code not in known
+        ]
         return [
             (code.code, code.en if lang == "en" else code.zh, code.group)
-            for code in codes.code_list(field.codes).codes
+            for code in known.codes
             if code.offered or code.code in chosen
-        ]
+        ] + unknown
 
     def _shown(self, field: Declared, value: Value, lang: str) -> str:
         if field.widget == "division" and isinstance(value, str):

@@ -410,8 +410,16 @@ class Visit:
     def problems(self) -> list[Hit]:
         """Return every hit of the rules, errors first."""
         if self._hits is None:
-            self._hits = check_bundle(self._bundle(self._submitted()), self._surroundings())
+            hits = check_bundle(self._bundle(self._submitted()), self._surroundings())
+            self._hits = [hit for hit in hits if not self._is_news(hit)]
         return self._hits
+
+    def _is_news(self, hit: Hit) -> bool:
+        """Tell whether a value is only unknown to this app: the county has it and nobody touched it."""
+        form = self._forms.get(hit.record_id)
+        if hit.rule != "FORMAT" or form is None or form.known is None:
+            return False
+        return hit.field in form.known.values and hit.field not in form.drafts
 
     def hits_of(self, form: RecordForm) -> list[tuple[str, Hit]]:
         """Return the hits that stand beside the fields of one record, as (field, hit).

@@ -20,6 +20,7 @@ from typing import Any
 from shared_schemas import SCHEMA_VERSION, ids
 from shared_schemas.fields import Declared
 from shared_schemas.records import RecordKind, record_kinds
+from shared_schemas.upgrade import field_up, up
 
 BUSY_TIMEOUT_S = 30
 
@@ -195,7 +196,8 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
     ),
     # Submitted changes. `state`: waiting (may be recalled), sent (n given, no answer yet), acked.
     # `covered`: the county's own row has shown the change back, or decided over it. `resolution` and
-    # `note`: how the county settled a held change, and its words when it closed it.
+    # `note`: how the county settled a held change, and its words when it closed it. `schema`: under
+    # which the values were written; they are sent as they are, whatever the app is by then.
     "outbox": (
         {
             "id": int,
@@ -207,6 +209,7 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
             "epoch": str,
             "base": int,
             "at_ms": int,
+            "schema": int,
             "values": str,
             "state": str,
             "outcome": str,
@@ -281,8 +284,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
         db.table("conflict").create_index(["household_id"])
     for kind in record_kinds():
         _migrate_kind(db, kind, is_new=kind.name not in names)
-    if get(connection, "schema") != SCHEMA_VERSION:
-        # A newer app may know kinds of row that the older one passed over.
+    schema = get(connection, "schema")
+    if schema != SCHEMA_VERSION:
+        _lift(connection, schema)
+        # The county has more to say to a newer app: it did not send what the older one did not know.
         put(connection, "cursor", None)
         put(connection, "schema", SCHEMA_VERSION)
 
@@ -320,6 +325,50 @@ def _fill_columns(connection: sqlite3.Connection, kind: RecordKind, added: list[
                 f'UPDATE "{kind.name}" SET {assignments} WHERE id = ?',  # noqa: S608
                 (*cells, row["id"]),
             )
+
+
+def _lift(connection: sqlite3.Connection, schema: int) -> None:
+    """Let the work that an older app left go on in today's schema; what is to be sent stays as it is."""
+    from mobile.storage.records import refresh
+
+    connection.execute("UPDATE outbox SET schema = ? WHERE schema IS NULL", (schema,))
+    for row in connection.execute("SELECT kind, record_id, field, value FROM draft").fetchall():
+        [(field, value)] = up(row["kind"], {row["field"]: json.loads(row["value"])}, schema).items()
+        if field == row["field"]:
+            continue
+        key = (row["record_id"], row["field"])
+        connection.execute(
+            "UPDATE draft SET field = ?, value = ? WHERE record_id = ? AND field = ?",
+            (field, dumps(value), *key),
+        )
+        connection.execute(
+            "UPDATE position SET field = ? WHERE record_id = ? AND field = ?", (field, *key)
+        )
+    stale = {
+        (row["kind"], row["record_id"])
+        for row in connection.execute("SELECT kind, record_id FROM outbox WHERE covered = 0")
+    }
+    for kind in record_kinds():
+        for row in connection.execute(f'SELECT id, server FROM "{kind.name}"').fetchall():  # noqa: S608
+            before = json.loads(row["server"] or "{}")
+            values = up(kind.name, before, schema)
+            if values != before:
+                connection.execute(
+                    f'UPDATE "{kind.name}" SET server = ? WHERE id = ?',  # noqa: S608
+                    (dumps(values), row["id"]),
+                )
+                stale.add((kind.name, row["id"]))
+    for kind_name, record_id in stale:
+        refresh(connection, kind_name, record_id)
+    for row in connection.execute("SELECT household_id, comments FROM review").fetchall():
+        comments = [
+            {**one, "field": field_up(one["kind"], one["field"], schema)}
+            for one in json.loads(row["comments"] or "[]")
+        ]
+        connection.execute(
+            "UPDATE review SET comments = ? WHERE household_id = ?",
+            (dumps(comments), row["household_id"]),
+        )
 
 
 def _compare_incarnation(connection: sqlite3.Connection, path: Path) -> None:

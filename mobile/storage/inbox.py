@@ -14,10 +14,11 @@ from typing import Any
 from mobile.storage.database import dumps, encode, get, put
 from mobile.storage.outbox import cover, note_held
 from mobile.storage.records import refresh
-from shared_schemas import wire
+from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.changes import SUM_PRIMES
 from shared_schemas.fields import Declared
 from shared_schemas.records import is_record_kind, record_kind
+from shared_schemas.upgrade import up
 
 GONE = -1
 """Generation of a row that left the phone's scope and waits to be let go."""
@@ -39,10 +40,14 @@ def apply_lines(
     own = {row[0] for row in connection.execute(
         "SELECT seq FROM outbox WHERE covered = 0 AND seq > 0"
     )}  # fmt: skip
+    # An older server than this app speaks its own schema.
+    schema = min(SCHEMA_VERSION, dict(get(connection, "hello", {})).get("schema", SCHEMA_VERSION))
     count = news = 0
     for line in lines:
         for group in line["groups"]:
             rows = wire.ungroup_rows(group)
+            if schema < SCHEMA_VERSION:
+                rows = [(rid, seq, up(group["kind"], v, schema)) for rid, seq, v in rows]
             count += len(rows)
             if is_record_kind(group["kind"]):
                 news += sum(seq not in own for _, seq, _ in rows)

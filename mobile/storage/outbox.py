@@ -16,8 +16,8 @@ from typing import Any
 
 from mobile.storage.database import dumps, get, put
 from mobile.storage.drafts import Draft, keep
-from mobile.storage.records import refresh
-from shared_schemas import ids
+from mobile.storage.records import refresh, values_of
+from shared_schemas import SCHEMA_VERSION, ids
 from shared_schemas.changes import Change, content_hash
 
 KEPT_MS = 90 * 24 * 3600 * 1000
@@ -42,10 +42,11 @@ class NewChange:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Changes for one request: `n` without gaps, all written under one epoch of the server."""
+    """Changes for one request: `n` without gaps, of one epoch of the server and one schema."""
 
     incarnation: str
     epoch: str
+    schema: int
     changes: tuple[Change, ...]
 
 
@@ -65,8 +66,9 @@ def add(connection: sqlite3.Connection, household_id: str, changes: Iterable[New
     for change in changes:
         connection.execute(
             "INSERT INTO outbox"
-            ' (kind, record_id, household_id, epoch, base, at_ms, "values", state, covered)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0)",
+            " (kind, record_id, household_id, epoch, base, at_ms, schema,"
+            ' "values", state, covered)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0)",
             (
                 change.kind,
                 change.record_id,
@@ -74,6 +76,7 @@ def add(connection: sqlite3.Connection, household_id: str, changes: Iterable[New
                 change.epoch,
                 change.base,
                 change.at_ms,
+                SCHEMA_VERSION,
                 dumps(dict(change.values)),
             ),
         )
@@ -101,7 +104,7 @@ def recall(connection: sqlite3.Connection, household_id: str) -> bool:
             Draft(
                 row["kind"], row["record_id"], name, value, row["epoch"], row["base"], row["at_ms"]
             )
-            for name, value in json.loads(row["values"]).items()
+            for name, value in values_of(row).items()
         ]
         keep(connection, household_id, drafts)
         connection.execute("DELETE FROM outbox WHERE id = ?", (row["id"],))
@@ -143,12 +146,14 @@ def next_batch(connection: sqlite3.Connection, size: int) -> Batch | None:
     if not rows:
         return None
     known_epoch = get(connection, "epoch", "")
-    epochs = [row["epoch"] or known_epoch for row in rows]
-    same = next((i for i, epoch in enumerate(epochs) if epoch != epochs[0]), len(rows))
-    return Batch(incarnation, epochs[0], tuple(_change(row) for row in rows[:same]))
+    marks = [(row["epoch"] or known_epoch, row["schema"]) for row in rows]
+    same = next((i for i, mark in enumerate(marks) if mark != marks[0]), len(rows))
+    epoch, schema = marks[0]
+    return Batch(incarnation, epoch, schema, tuple(_change(row) for row in rows[:same]))
 
 
 def _change(row: sqlite3.Row) -> Change:
+    """Return a change as it was written, whatever the schema is by now: it is sent like that."""
     return Change(
         row["n"],
         row["kind"],
@@ -309,14 +314,14 @@ def cover(
     when the record moves on from what it was when the change was held (the county saw and decided).
     """
     for row in connection.execute(
-        'SELECT id, seq, seen_seq, "values" FROM outbox'
+        'SELECT id, kind, seq, seen_seq, schema, "values" FROM outbox'
         " WHERE record_id = ? AND kind = ? AND state = 'acked' AND covered = 0",
         (record_id, kind),
     ).fetchall():
         if row["seq"] > 0:
             is_covered = row["seq"] <= seq
         else:
-            own = json.loads(row["values"])
+            own = values_of(row)
             says_the_same = all(values.get(name) == value for name, value in own.items())
             is_covered = says_the_same or (row["seen_seq"] is not None and row["seen_seq"] < seq)
         if is_covered:

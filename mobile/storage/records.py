@@ -14,6 +14,7 @@ from mobile.storage.database import Store, decode, encode, get
 from shared_schemas.bundle import Bundle, bundle_of
 from shared_schemas.records import RecordKind, record_kind, record_kinds
 from shared_schemas.records.member import HEAD
+from shared_schemas.upgrade import up
 
 TO_VISIT, DRAFT, WAITING, SYNCED = "to_visit", "draft", "waiting", "synced"
 RETURNED, APPROVED, HELD, CONFLICT = "returned", "approved", "held", "conflict"
@@ -75,7 +76,8 @@ def refresh(connection: sqlite3.Connection, kind_name: str, record_id: str) -> N
         (record_id,),
     ).fetchone()
     pending = connection.execute(
-        'SELECT "values" FROM outbox WHERE record_id = ? AND kind = ? AND covered = 0 ORDER BY id',
+        'SELECT kind, schema, "values" FROM outbox'
+        " WHERE record_id = ? AND kind = ? AND covered = 0 ORDER BY id",
         (record_id, kind_name),
     ).fetchall()
     server = json.loads(row["server"]) if row and row["server"] else None
@@ -89,13 +91,18 @@ def refresh(connection: sqlite3.Connection, kind_name: str, record_id: str) -> N
         )
     values = dict(server or {})
     for change in pending:
-        values.update(json.loads(change["values"]))
+        values.update(values_of(change))
     cells = [encode(field, values.get(name)) for name, field in kind.fields.items()]
     assignments = ", ".join(f'"{name}" = ?' for name in kind.fields)
     connection.execute(
         f'UPDATE "{kind_name}" SET {assignments} WHERE id = ?',  # noqa: S608
         (*cells, record_id),
     )
+
+
+def values_of(change: sqlite3.Row) -> dict[str, Any]:
+    """Return the values of a row of the outbox in today's schema; it is sent as it was written."""
+    return up(change["kind"], json.loads(change["values"]), change["schema"])
 
 
 def _values(kind: RecordKind, row: sqlite3.Row) -> dict[str, Any]:
@@ -107,11 +114,11 @@ def shown_records(connection: sqlite3.Connection, household_id: str) -> list[Sho
     """Return every record of a household as displayed, void ones included, the household first."""
     sources: dict[str, dict[str, tuple[str, int]]] = defaultdict(dict)
     for change in connection.execute(
-        'SELECT record_id, epoch, base, "values" FROM outbox'
+        'SELECT kind, record_id, epoch, base, schema, "values" FROM outbox'
         " WHERE household_id = ? AND covered = 0 ORDER BY id",
         (household_id,),
     ):
-        for name in json.loads(change["values"]):
+        for name in values_of(change):
             # The first change of a field saw the oldest version; a later one inherits its base.
             sources[change["record_id"]].setdefault(name, (change["epoch"], change["base"]))
     found = []

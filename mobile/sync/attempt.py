@@ -77,6 +77,8 @@ class SyncResult:
     """The final comparison found a difference, and everything was fetched anew."""
     is_unequal: bool = False
     """The final comparison still finds a difference: a fault that the county should hear of."""
+    is_outdated: bool = False
+    """The county's server knows more fields than this app: it should be updated."""
     error: SyncError | None = None
     finished_at_ms: int = 0
 
@@ -102,6 +104,8 @@ class SyncResult:
             said.append(text("sync.repaired", lang))
         if self.is_unequal:
             said.append(text("sync.unequal", lang))
+        if self.is_outdated:
+            said.append(text("sync.outdated", lang))
         return "。".join(said) + "。" if lang == "zh" else ". ".join(said) + "."
 
 
@@ -221,6 +225,8 @@ class _Attempt:
                 outbox.offer_again(connection, answer["acked"])
             is_same_life = get(connection, "incarnation") == incarnation
         self.told, self.check = answer, answer.get("check")
+        is_outdated = answer.get("schema", SCHEMA_VERSION) > SCHEMA_VERSION
+        self.result = replace(self.result, is_outdated=is_outdated)
         self.tally = answer["tally"] if is_same_life else {}
         if answer["settled"] != get(connection, "settled", 0):
             self.ask_outcomes(client, outbox.held_ranges(connection, MOST_SIZE))
@@ -283,7 +289,7 @@ class _Attempt:
         return wire.pack(
             {
                 "protocol": PROTOCOL,
-                "schema": SCHEMA_VERSION,
+                "schema": batch.schema,
                 "incarnation": batch.incarnation,
                 "epoch": batch.epoch,
                 "sent_at_ms": self.store.clock(),

@@ -82,6 +82,11 @@ class PullQuery(ma.Schema):
         validate=_cursor, metadata={"description": "left out at the first pull"}
     )
     limit = ma.fields.Integer(load_default=MAX_PAGE, validate=validate.Range(1, MAX_PAGE))
+    schema = ma.fields.Integer(
+        load_default=1,
+        validate=validate.Range(1),
+        metadata={"description": "of the phone; an older one gets what it understands"},
+    )
 
 
 @blueprint.route("/enrol", methods=["POST"])
@@ -213,7 +218,9 @@ def pull(given: dict[str, Any]) -> Response:
     here, device = server(), current_device()
     try:
         with reading(here.engine) as conn:
-            page = build_pull(conn, device, given.get("cursor"), limit=given["limit"])
+            page = build_pull(
+                conn, device, given.get("cursor"), schema=given["schema"], limit=given["limit"]
+            )
     except RolledBack as met:
         raise _new_epoch(met) from met
     ROWS_PULLED.inc(page.rows)

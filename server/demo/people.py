@@ -389,7 +389,7 @@ class _Inventor:
             "occupations": None if any_occupation else self._occupations(member["sex"]),
             "industries": self._one((["C"], ["C", "H"], ["E"], None)),
             "wage_floor": self.random.randrange(2_500, 6_600, 100),
-            "needs_lodging": lodging,
+            "lodging": ("2" if couple else "1") if lodging else "0",
             "needs_meals": self.chance(0.5),
             "night_shift_ok": self.chance(0.4),
             "share_ethnic": self.chance(0.1),

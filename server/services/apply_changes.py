@@ -9,6 +9,7 @@ sequence is taken last (sync.md 3.4), so that other writers of the county wait o
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from server.storage.changes import (
     authors_of,
     change_by_key,
     held_for,
+    held_for_upgrade,
     later_values,
     set_outcomes,
 )
@@ -43,6 +45,7 @@ from server.storage.records import (
     records_of_households,
     write_records,
 )
+from shared_schemas import SCHEMA_VERSION
 from shared_schemas.changes import Change, HeldReason, Outcome, content_hash
 from shared_schemas.ids import household_id as id_from_bits
 from shared_schemas.merge import (
@@ -50,6 +53,7 @@ from shared_schemas.merge import (
     UNSEQUENCED,
     FieldConflict,
     Merged,
+    Stamp,
     Version,
     effective_ms,
     merge_change,
@@ -57,8 +61,8 @@ from shared_schemas.merge import (
     stamps_to_json,
     version_from_json,
 )
-from shared_schemas.protocol import SUPPORTED_SCHEMAS
 from shared_schemas.records import faults, is_record_kind, record_kind
+from shared_schemas.upgrade import finer, lifted, up
 
 __all__ = [
     "COUNTY",
@@ -67,6 +71,7 @@ __all__ = [
     "Author",
     "apply_changes",
     "apply_held",
+    "apply_understood",
     "next_n",
 ]
 
@@ -88,12 +93,15 @@ class Applied:
 class _Edit:
     """A change on its way to its outcome."""
 
-    change: Change
+    sent: Change
+    """As it was written, in the words of its own schema; so it is logged."""
     author: Author
     hash: str
     schema: int
     sent_ms: int
     received_ms: int
+    change: Change = field(init=False)
+    """The same in today's schema; so it is judged and merged."""
     lost: bool = False
     forced: bool = False
     """The county decided that a held change is applied: its scope is not asked again."""
@@ -103,6 +111,9 @@ class _Edit:
     outcome: Outcome = Outcome.HELD
     reason: HeldReason | None = None
     village_code: str | None = None
+
+    def __post_init__(self) -> None:
+        self.change = lifted(self.sent, self.schema)
 
 
 @dataclass(slots=True)
@@ -203,6 +214,24 @@ def apply_held(
     return Applied(n, edit.outcome, seq, edit.reason.value if edit.reason else None)
 
 
+def apply_understood(conn: Connection, *, now_ms: int) -> int:
+    """Judge again what was held because an older version of this server did not understand it.
+
+    Returns how many changes were released. Each counts as its own author's edit, in the order in
+    which they came; one that is still not understood goes on waiting.
+    """
+    released = 0
+    for county, waiting in held_for_upgrade(conn).items():
+        edits = [_edit_from_log(logged, county) for logged in waiting]
+        understood = [edit for edit in edits if edit.reason is None]
+        by_life = itertools.groupby(understood, key=lambda edit: edit.author)
+        for author, of_life in by_life:
+            batch = list(of_life)
+            _apply(conn, author, batch, now_ms=now_ms)
+            released += sum(edit.reason is None for edit in batch)
+    return released
+
+
 def _apply(
     conn: Connection,
     author: Author,
@@ -241,14 +270,14 @@ def _apply(
 def _screen(edits: Iterable[_Edit]) -> None:
     for edit in edits:
         change = edit.change
-        if edit.schema not in SUPPORTED_SCHEMAS:
-            edit.reason = HeldReason.UNKNOWN_SCHEMA
-        elif not is_record_kind(change.kind):
+        if not is_record_kind(change.kind):
             edit.reason = HeldReason.UNKNOWN_KIND
-        elif (len(change.record_id) == 13) != (change.kind == HOUSEHOLD) or faults(
-            change.kind, change.values
-        ):
+        elif (len(change.record_id) == 13) != (change.kind == HOUSEHOLD):
             edit.reason = HeldReason.INVALID
+        elif faults(change.kind, change.values):
+            # A newer phone may know a code or a form of value that this server has yet to learn.
+            is_newer = edit.schema > SCHEMA_VERSION
+            edit.reason = HeldReason.UNKNOWN_SCHEMA if is_newer else HeldReason.INVALID
 
 
 def _village_meant(change: Change) -> str | None:
@@ -365,6 +394,9 @@ def _judge(work: _Work, edit: _Edit) -> None:
         for name, value in change.values.items()
         if name in declared and name not in outdone
     }
+    told = known
+    if edit.schema < SCHEMA_VERSION and draft is not None:
+        told = dict(finer(change.kind, draft.values, known, edit.schema))
     if draft is None:
         draft = _Draft(change.kind, change.record_id, None, {}, None, 0, is_new=True)
         work.drafts[change.kind, change.record_id] = draft
@@ -376,7 +408,9 @@ def _judge(work: _Work, edit: _Edit) -> None:
     )
     merged = merge_change(
         draft.version,
-        change if len(known) == len(change.values) else replace(change, values=known),
+        change
+        if told is known and len(known) == len(change.values)
+        else replace(change, values=told),
         incarnation=edit.author.incarnation,
         eff_ms=edit.eff_ms,
         policy=lambda name: declared[name].info.merge,
@@ -385,7 +419,8 @@ def _judge(work: _Work, edit: _Edit) -> None:
     draft.version = merged.version
     draft.touched = True
     if len(known) != len(change.values):
-        _keep_unknown(draft, {n: v for n, v in change.values.items() if n not in declared})
+        unknown = {n: v for n, v in change.values.items() if n not in declared}
+        _keep_unknown(draft, edit, unknown)
     edit.outcome = merged.outcome
     work.judged.append(edit)
     if not draft.is_new:
@@ -404,13 +439,26 @@ def _outdone(work: _Work, edit: _Edit) -> frozenset[str]:
         if other.author.incarnation == incarnation
         and other.change.record_id == change.record_id
         and other.change.n > change.n
-    ] + later_values(work.conn, work.county, incarnation, change.record_id, change.n)
+    ] + [
+        up(change.kind, values, schema)
+        for schema, values in later_values(
+            work.conn, work.county, incarnation, change.record_id, change.n
+        )
+    ]
     return frozenset(name for values in later for name in values)
 
 
-def _keep_unknown(draft: _Draft, values: Mapping[str, Any]) -> None:
-    """Keep the fields of a newer phone. A null never wipes one: who sent it may not know it either."""
-    draft.extra.update({name: value for name, value in values.items() if value is not None})
+def _keep_unknown(draft: _Draft, edit: _Edit, values: Mapping[str, Any]) -> None:
+    """Keep the fields of a newer phone, and who wrote them when, for the server that will know them.
+
+    A null never wipes one: who sent it may not know it either.
+    """
+    kept = {name: value for name, value in values.items() if value is not None}
+    draft.extra.update(kept)
+    if draft.version is not None:
+        mine = Stamp(edit.eff_ms, edit.author.incarnation, UNSEQUENCED)
+        stamps = {**draft.version.stamps, **dict.fromkeys(kept, mine)}
+        draft.version = replace(draft.version, stamps=stamps)
 
 
 def _reason_to_hold(work: _Work, edit: _Edit, draft: _Draft | None) -> HeldReason | None:
@@ -675,7 +723,7 @@ def _displaced_row(county: str, edit: _Edit, draft: _Draft, found: FieldConflict
 def _logged(work: _Work, edit: _Edit, resolution: str) -> LoggedChange:
     held = edit.reason is not None
     return LoggedChange(
-        change=edit.change,
+        change=edit.sent,
         incarnation=edit.author.incarnation,
         hash=edit.hash,
         schema=edit.schema,

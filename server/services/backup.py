@@ -12,6 +12,7 @@ import os
 import secrets
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from server.storage.dump import (
     rows_of,
 )
 from server.storage.engine import reading, writing
+from server.storage.lift import lift_row, lift_stored
 from server.storage.meta import BACKED_UP, EPOCH, epoch_of, set_meta_value
 from shared_schemas import SCHEMA_VERSION
+from shared_schemas.records import is_record_kind
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -103,12 +106,17 @@ def _put_back(
     counts = {}
     tables = dumped_tables()
     for name in manifest["tables"]:
+        rows = _rows(archive, name)
+        if is_record_kind(name):
+            # The backup may be of an older version, with fields that others have replaced since.
+            rows = map(partial(lift_row, name), rows)
         try:
-            counts[name] = add_rows(conn, tables[name], _rows(archive, name))
+            counts[name] = add_rows(conn, tables[name], rows)
         except KeyError as error:
             raise BackupError(
                 f"the backup has {error.args[0]}, which this version does not know; update first"
             ) from error
+    lift_stored(conn)
     set_meta_value(conn, EPOCH, secrets.token_hex(8))
     set_meta_value(conn, BACKED_UP, str(manifest["made_at_ms"]))
     return counts

@@ -24,9 +24,11 @@ from server.storage.feed import (
     sums_within,
 )
 from server.storage.meta import EPOCH, epoch_of, replace_meta_value
+from shared_schemas import SCHEMA_VERSION
 from shared_schemas.errors import ChushanError
-from shared_schemas.protocol import MAX_PAGE, ROWS_PER_LINE
-from shared_schemas.records import record_kinds
+from shared_schemas.protocol import MAX_PAGE, OLDEST_PULLED_SCHEMA, ROWS_PER_LINE
+from shared_schemas.records import is_record_kind, record_kinds
+from shared_schemas.upgrade import down, field_down
 
 REVIEW_FIELDS = ("state", "comments", "decided_at_ms")
 CONFLICT_FIELDS = {
@@ -95,15 +97,24 @@ class Pulled:
 
 
 def build_pull(
-    conn: Connection, device: Device, cursor: str | None, *, limit: int = MAX_PAGE
+    conn: Connection,
+    device: Device,
+    cursor: str | None,
+    *,
+    schema: int = SCHEMA_VERSION,
+    limit: int = MAX_PAGE,
 ) -> Pulled:
     """Return the next page of a phone's scope, in the order in which it became visible.
+
+    A phone of an older `schema` gets what it understands; one that is too old is told to update.
 
     `conn` sees one state of the database (`reading`). Void records come too. There is always a
     line, so that a phone with nothing to fetch still gets a cursor; the last one of all says what
     the phone should now hold (`check`). ChushanError epoch_changed where the cursor is of another
     epoch or scope; the phone then starts over. RolledBack where the database was copied back.
     """
+    if schema < OLDEST_PULLED_SCHEMA:
+        raise ChushanError("app_too_old", oldest=OLDEST_PULLED_SCHEMA)
     county, scope = device.county, device.scope
     epoch = epoch_of(conn)
     after = seq_of_cursor(conn, device, cursor, epoch) if cursor else 0
@@ -112,6 +123,8 @@ def build_pull(
     # With nothing left, the cursor moves past what other scopes wrote, so that it is not read again.
     last = seqs[limit - 1] if more else max(present_seq(conn, county), after)
     rows = _rows(conn, county, scope, after, seqs[min(len(seqs), limit) - 1] if seqs else after)
+    if schema < SCHEMA_VERSION:
+        rows = [_lowered(entry, schema) for entry in rows]
     commits = commits_from(conn, county, after, last)
     lines = []
     chunks = [rows[i : i + ROWS_PER_LINE] for i in range(0, len(rows), ROWS_PER_LINE)] or [[]]
@@ -192,6 +205,27 @@ def _conflicts(conn: Connection, county: str, scope: str, after: int, last: int)
             values[i] = called.get(values[i])
         entries.append((row[1], "conflict", names, values, None))
     return entries
+
+
+def _lowered(entry: Entry, schema: int) -> Entry:
+    """Return a row of the feed in the words of an older phone."""
+    seq, kind, names, row, extra = entry
+    values = dict(zip(names, row[2:], strict=True))
+    if is_record_kind(kind):
+        values = down(kind, values, schema)
+    elif kind == "review":
+        # A word about a field that the phone does not know still reaches the cadre, beside no field.
+        values["comments"] = [
+            {**comment, "field": field_down(comment["kind"], comment["field"], schema)}
+            for comment in values["comments"] or []
+        ]
+    elif kind == "conflict":
+        about, field = values["record_kind"], values["field"]
+        if known := field_down(about, field, schema):
+            for name in ("ours", "theirs", "decided_value"):
+                values[name] = down(about, {field: values[name]}, schema)[known]
+            values["field"] = known
+    return seq, kind, tuple(values), (*row[:2], *values.values()), extra
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:

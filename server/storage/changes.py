@@ -196,18 +196,35 @@ def held_for(conn: Connection, county: str, reason: HeldReason) -> list[LoggedCh
     return [_logged(row) for row in conn.execute(query).mappings()]
 
 
+def held_for_upgrade(conn: Connection) -> dict[str, list[LoggedChange]]:
+    """Return, by county, the waiting changes that this server's version did not understand."""
+    reasons = (HeldReason.UNKNOWN_SCHEMA.value, HeldReason.UNKNOWN_KIND.value)
+    query = (
+        select(change)
+        .where(_waiting, change.c.reason.in_(reasons))
+        .order_by(change.c.county, change.c.received_at_ms, change.c.incarnation, change.c.n)
+    )
+    found: dict[str, list[LoggedChange]] = {}
+    for row in conn.execute(query).mappings():
+        found.setdefault(row["county"], []).append(_logged(row))
+    return found
+
+
 def later_values(
     conn: Connection, county: str, incarnation: str, record_id: str, n: int
-) -> list[Mapping[str, Any]]:
-    """Return what an incarnation wrote into a record after its change `n`, held ones left out."""
-    query = select(change.c["values"]).where(
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return (schema, values) that an incarnation wrote into a record after its change `n`.
+
+    Held ones are left out.
+    """
+    query = select(change.c.schema, change.c["values"]).where(
         change.c.county == county,
         change.c.record_id == record_id,
         change.c.incarnation == incarnation,
         change.c.n > n,
         change.c.outcome != Outcome.HELD.value,
     )
-    return list(conn.execute(query).scalars())
+    return [(row[0], row[1]) for row in conn.execute(query)]
 
 
 def change_by_key(conn: Connection, county: str, incarnation: str, n: int) -> LoggedChange | None:

@@ -1,9 +1,10 @@
 """Brings a database to the present form; the old version of the server may go on serving.
 
-Two steps. Alembic revisions (`migrations/versions/`) make and change the fixed tables of
+Three steps. Alembic revisions (`migrations/versions/`) make and change the fixed tables of
 `tables.metadata`. The tables of records follow the declared fields: a kind without a table gets
-one, a declared field without a column gets one that may be NULL. Nothing is ever removed or
-narrowed here, so a server that does not know the new column goes on reading and writing.
+one, a declared field without a column gets one that may be NULL. Where a field took the place of
+another, its values move there (`lift.py`). No column is ever removed or narrowed here, so a server
+that does not know the new one goes on reading and writing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from alembic.config import Config
 from sqlalchemy import Column, Connection, Engine, Text, inspect, select, text, type_coerce, update
 
 from server.storage.engine import writing
+from server.storage.lift import lift_stored
 from server.storage.meta import EPOCH, epoch_of, set_meta_value
 from server.storage.tables import record_tables
 from shared_schemas import SCHEMA_VERSION
@@ -33,6 +35,7 @@ def upgrade(engine: Engine) -> list[str]:
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
         _run_revisions(conn)
         added = add_declared_columns(conn)
+        lift_stored(conn)
         if not epoch_of(conn):
             set_meta_value(conn, EPOCH, secrets.token_hex(8))
         set_meta_value(conn, "schema", str(SCHEMA_VERSION))

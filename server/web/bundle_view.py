@@ -16,6 +16,7 @@ from shared_schemas.fields import Audience, Declared, age_on
 from shared_schemas.locale import text
 from shared_schemas.records import RecordKind, asked_fields, record_kind
 from shared_schemas.records.member import HEAD
+from shared_schemas.upgrade import up
 
 Key = tuple[str, str, str]
 """Kind, record id and field name."""
@@ -121,7 +122,7 @@ def seen_at_return(
 ) -> Seen:
     """Return what changed since the household was returned, from the changes that arrived.
 
-    `changes` are rows with kind, record_id, values, received_at_ms and outcome, in any order.
+    `changes` are rows with kind, record_id, values, schema, received_at_ms and outcome, in any order.
     """
     history: dict[Key, Any] = {}
     before: dict[Key, Any] = {}
@@ -133,7 +134,7 @@ def seen_at_return(
             known.add(change.record_id)
         if change.outcome == "held":
             continue
-        for name, value in change.values.items():
+        for name, value in up(change.kind, change.values, change.schema).items():
             key = (change.kind, change.record_id, name)
             if late:
                 before.setdefault(key, history.get(key))

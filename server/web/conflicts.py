@@ -34,6 +34,7 @@ from shared_schemas.codes import code_list
 from shared_schemas.errors import ChushanError
 from shared_schemas.fields import Code, Declared, Flag
 from shared_schemas.records import is_record_kind, record_kind
+from shared_schemas.upgrade import up
 
 blueprint = Blueprint("conflicts", __name__)
 
@@ -211,7 +212,7 @@ def _held_fields(row: Any, lang: str, places: Mapping[str, str]) -> list[tuple[s
     """Return (label, value, what is wrong) of the fields of a held change."""
     known = record_kind(row["kind"]).fields if is_record_kind(row["kind"]) else {}
     listed = []
-    for name, value in row["values"].items():
+    for name, value in up(row["kind"], row["values"], row["schema"]).items():
         declared = known.get(name)
         if declared is None:
             listed.append((name, str(value), words("held.unknown_field")))

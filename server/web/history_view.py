@@ -9,6 +9,7 @@ from typing import Any
 from server.web.bundle_view import shown_value
 from shared_schemas.locale import text
 from shared_schemas.records import is_record_kind, record_kind
+from shared_schemas.upgrade import up
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _push(
         whose = people.get(owner.get(change.record_id, ""), "")
         named = [
             (fields[name], value)
-            for name, value in change.values.items()
+            for name, value in up(change.kind, change.values, change.schema).items()
             if name in fields and fields[name].widget not in ("record", "none")
         ]
         if change.base == 0 or len(named) > 3:

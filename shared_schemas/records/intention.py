@@ -145,7 +145,15 @@ class Intention(ma.Schema):
         asked=_works,
         audiences=LISTED,
     )
-    needs_lodging = Flag("需要住宿", "Needs lodging", group="terms", asked=_works, audiences=LISTED)
+    lodging = Code(
+        "住宿要求",
+        "Lodging",
+        codes="lodging",
+        group="terms",
+        asked=_works,
+        audiences=LISTED,
+        since=3,
+    )
     needs_meals = Flag("需要包吃", "Needs meals", group="terms", asked=_works, audiences=LISTED)
     night_shift_ok = Flag(
         "可上夜班", "Night shift is fine", group="terms", asked=_works, audiences=LISTED

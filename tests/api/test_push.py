@@ -303,11 +303,15 @@ def test_a_household_without_a_village_is_held(app, engine):
     assert (done["outcome"], done["reason"]) == ("held", "invalid")
 
 
-def test_changes_of_a_newer_schema_are_held_not_refused(app, engine):
-    phone, family = a_phone(app, engine), a_family()
-    answer = phone.push(changes(family.edits), schema=99)
-    assert {entry["reason"] for entry in answer["outcomes"]} == {"unknown_schema"}
-    assert answer["acked"] == 5
+def test_of_a_newer_schema_what_is_known_is_applied_and_the_rest_kept(app, engine):
+    phone, family = a_phone(app, engine), a_family(favourite_tool="镰刀")
+    edits = [*family.edits, ("member", family.member, {"marital": "77"}),
+             ("pension", a_child_id(family.household), {"amount": 100})]  # fmt: skip
+    answer = phone.push(changes(edits), schema=99)
+    assert answer["acked"] == 7
+    assert [entry["outcome"] for entry in answer["outcomes"]] == ["applied"] * 5 + ["held"] * 2
+    assert [e["reason"] for e in answer["outcomes"][5:]] == ["unknown_schema", "unknown_kind"]
+    assert stored(engine, "member", family.member)["extra"] == {"favourite_tool": "镰刀"}
 
 
 def test_a_member_that_comes_before_its_household_waits_for_it(app, engine):
