@@ -81,6 +81,8 @@ def _check_media_type() -> None:
 
 
 def _protect(response: Response) -> Response:
+    if is_api_request() and response.status_code == 304:
+        return response  # has no body; every byte counts on a bad link
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Frame-Options", "DENY")

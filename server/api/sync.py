@@ -124,7 +124,9 @@ def hello(given: dict[str, Any]) -> Response:
         with reading(here.engine) as conn:
             answer = say_hello(conn, device, **given, now_ms=now_ms)
     except RolledBack as met:
-        raise _new_epoch(met) from met
+        _begin_epoch(met)
+        with reading(here.engine) as conn:
+            answer = say_hello(conn, device, given["incarnation"], now_ms=now_ms)
     if is_to_be_noted(device, now_ms):
         write_once(
             here.engine, lambda conn: note_sync(conn, device.county, device.id, now_ms=now_ms)
@@ -140,12 +142,12 @@ def hello(given: dict[str, Any]) -> Response:
     return said
 
 
-def _new_epoch(met: RolledBack) -> ChushanError:
-    """Begin a new epoch, since the database was copied back; return what the phone is told."""
+def _begin_epoch(met: RolledBack) -> str:
+    """Begin a new epoch, since the database was copied back: by it all phones learn of that."""
     here, device = server(), current_device()
     epoch = write_once(here.engine, lambda conn: begin_epoch(conn, instead_of=met.epoch))
     log.warning("database_rolled_back", county=device.county, device=device.id)
-    return ChushanError("epoch_changed", epoch=epoch)
+    return epoch
 
 
 @blueprint.route("/outcomes")
@@ -222,7 +224,7 @@ def pull(given: dict[str, Any]) -> Response:
                 conn, device, given.get("cursor"), schema=given["schema"], limit=given["limit"]
             )
     except RolledBack as met:
-        raise _new_epoch(met) from met
+        raise ChushanError("epoch_changed", epoch=_begin_epoch(met)) from met
     ROWS_PULLED.inc(page.rows)
     log.info("pull_answered", county=device.county, device=device.id, rows=page.rows)
     # Who says nothing of what he takes takes anything.

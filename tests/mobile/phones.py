@@ -196,21 +196,29 @@ class County:
         self._http.server_close()
         self.engine.dispose()
 
-    def enrolment(self, user_id: str = "cadre1", url: str | None = None) -> str:
+    def enrolment(
+        self, user_id: str = "cadre1", url: str | None = None, scope: str = TOWNSHIP
+    ) -> str:
         """Return the text of a fresh QR code; `url` in place of the server's own address."""
         from server.services.enrol import enrolment_text, make_enrolment
         from server.storage.engine import writing
 
         with writing(self.engine) as conn:
             code = make_enrolment(
-                conn, user_id=user_id, scope=TOWNSHIP, made_by=None, now_ms=self.server.now_ms()
+                conn, user_id=user_id, scope=scope, made_by=None, now_ms=self.server.now_ms()
             )
         return enrolment_text(url or self.url, code)
 
-    def phone(self, path: Path, user_id: str = "cadre1", url: str | None = None) -> Store:
+    def phone(
+        self,
+        path: Path,
+        user_id: str = "cadre1",
+        url: str | None = None,
+        scope: str = TOWNSHIP,
+    ) -> Store:
         """Return the store of a phone that is enrolled here."""
         store = open_store(path)
-        enrol(store, parse_enrolment(self.enrolment(user_id, url)), timeout_s=10)
+        enrol(store, parse_enrolment(self.enrolment(user_id, url, scope)), timeout_s=10)
         return store
 
     def import_records(
@@ -297,7 +305,9 @@ class BadLink:
     def __init__(self, target_port: int) -> None:
         self.cuts: list[tuple[int, int]] = []
         self.bytes_up = 0
+        self.bytes_down = 0
         self.connections = 0
+        self.requests = 0
         self._target = ("127.0.0.1", target_port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -335,6 +345,9 @@ class BadLink:
                 most -= len(data)
                 if is_up:
                     self.bytes_up += len(data)
+                    self.requests += data.count(b" HTTP/1.1\r\n")
+                else:
+                    self.bytes_down += len(data)
         except OSError:
             pass
         for one in (source, sink):
