@@ -126,8 +126,14 @@ def merge_change(
         if values.get(name) == value:
             continue
         rule = policy(name)
+        # Who bore the record left this field alone: that is nobody's answer yet.
+        is_blank = name not in current.values and name not in current.stamps and not voids_unseen
         is_decided = stamp.incarnation == COUNTY and rule is not Merge.WITHDRAW
-        merged = None if is_decided else _merge_silently(rule, values.get(name), value)
+        merged: tuple[Value] | None = None
+        if is_blank:
+            merged = (value,)
+        elif not is_decided:
+            merged = _merge_silently(rule, values.get(name), value)
         if merged is not None:
             author = incarnation if values.get(name) is None else MERGED
             if values.get(name) != merged[0]:

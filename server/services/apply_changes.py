@@ -37,7 +37,7 @@ from server.storage.conflicts import (
     open_branches,
 )
 from server.storage.devices import count_up
-from server.storage.feed import add_departures, allocate, commit_times
+from server.storage.feed import add_departures, allocate, commit_times, wait_for_writers
 from server.storage.records import (
     StoredRecord,
     lock_households,
@@ -249,19 +249,23 @@ def _apply(
             edit.reason = hold
     good = [edit for edit in edits if edit.reason is None]
     _load(work, good)
-    waiting = _released_by(work, good)
-    if waiting:
-        _load(work, waiting)
-    every = [*edits, *waiting]
-    for edit in [*good, *waiting]:
+    born = {(e.change.kind, e.change.record_id) for e in good} - work.drafts.keys()
+    for edit in good:
         _judge(work, edit)
-    for edit in every:
+    for edit in edits:
         if edit.reason is not None:
             edit.eff_ms = min(edit.change.at_ms, edit.received_ms)
             edit.village_code = edit.village_code or _village_meant(edit.change)
     _move_children(work)
-    seqs = _store(work, author, every, now_ms=now_ms, resolution=resolution)
-    return seqs[: len(edits)]
+    seqs = _store(work, author, edits, now_ms=now_ms, resolution=resolution)
+    released = _released(work, edits, born & work.drafts.keys())
+    if released:
+        later = _apply(conn, author, released, now_ms=now_ms)
+        place = {id(edit): i for i, edit in enumerate(edits)}
+        for edit, seq in zip(released, later, strict=True):
+            if id(edit) in place:
+                seqs[place[id(edit)]] = seq
+    return seqs
 
 
 # --- what can be said of a change by itself ---
@@ -335,20 +339,50 @@ def _take_up(work: _Work, record: StoredRecord) -> _Draft:
     return draft
 
 
-def _released_by(work: _Work, edits: Iterable[_Edit]) -> list[_Edit]:
-    """Return the held changes that waited for a household that is born in this batch."""
-    born = {
-        edit.change.record_id
+def _released(work: _Work, edits: Sequence[_Edit], born: set[tuple[str, str]]) -> list[_Edit]:
+    """Return the held changes that wait for nothing any more, now that this batch is stored.
+
+    Two phones may send a household and its member at the same moment. Writers of a county pass here
+    one after the other (`allocate`, `wait_for_writers`), so the later of the two sees the earlier.
+    """
+    orphans = {
+        (edit.author.incarnation, edit.change.n): edit
         for edit in edits
-        if edit.change.kind == HOUSEHOLD and edit.change.record_id not in work.households_before
+        if edit.reason is HeldReason.MISSING_HOUSEHOLD and not edit.stored
     }
+    if orphans:
+        wait_for_writers(work.conn, work.county)
+        awaited = {key for edit in orphans.values() for key in _waits_for(edit.change)}
+        born = born | _came_meanwhile(work, awaited)
     if not born:
         return []
-    return [
-        _edit_from_log(logged, work.county)
-        for logged in held_for(work.conn, work.county, HeldReason.MISSING_HOUSEHOLD)
-        if (logged.change.values.get("household_id") or logged.change.record_id[:13]) in born
-    ]
+    released = []
+    for logged in held_for(work.conn, work.county, HeldReason.MISSING_HOUSEHOLD):
+        if not born.isdisjoint(_waits_for(logged.change)):
+            own = orphans.get((logged.incarnation, logged.change.n))
+            if own is not None:
+                own.reason, own.stored = None, True
+            released.append(own or _edit_from_log(logged, work.county))
+    return released
+
+
+def _came_meanwhile(work: _Work, awaited: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return those of the awaited records that are stored by now and were not when it was judged."""
+    wanted: dict[str, set[str]] = {}
+    for kind, record_id in awaited - work.drafts.keys():
+        wanted.setdefault(kind, set()).add(record_id)
+    return {
+        (kind, record_id)
+        for kind, ids in wanted.items()
+        for record_id in records_by_id(work.conn, work.county, kind, ids)
+    }
+
+
+def _waits_for(change: Change) -> set[tuple[str, str]]:
+    """Return the record of a change and its household, as far as the change tells them."""
+    home = change.values.get("household_id")
+    home_id = home if isinstance(home, str) else change.record_id[:13]
+    return {(change.kind, change.record_id), (HOUSEHOLD, home_id)}
 
 
 def _edit_from_log(logged: LoggedChange, county: str, *, forced: bool = False) -> _Edit:
@@ -414,7 +448,8 @@ def _judge(work: _Work, edit: _Edit) -> None:
         incarnation=edit.author.incarnation,
         eff_ms=edit.eff_ms,
         policy=lambda name: declared[name].info.merge,
-        lost=edit.lost,
+        # A base that this database never gave out is of another life of it: it saw nothing here.
+        lost=edit.lost or (change.base > 0 and change.base not in work.committed),
     )
     draft.version = merged.version
     draft.touched = True

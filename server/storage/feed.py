@@ -56,6 +56,19 @@ def allocate(conn: Connection, county: str, count: int, *, at_ms: int, tag: str)
     return int(last) - count + 1
 
 
+def wait_for_writers(conn: Connection, county: str) -> None:
+    """Wait for the writers of a county that took their numbers; see what they wrote from here on.
+
+    From here to the commit other writers of the county wait, as after `allocate`.
+    """
+    conn.execute(insert_ignoring(conn, county_counter), {"county": county, "seq": 0})
+    conn.execute(
+        update(county_counter)
+        .where(county_counter.c.county == county)
+        .values(seq=county_counter.c.seq)
+    )
+
+
 def present_seq(conn: Connection, county: str) -> int:
     """Return the highest number taken in a county."""
     query = select(county_counter.c.seq).where(county_counter.c.county == county)

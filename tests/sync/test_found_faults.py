@@ -7,40 +7,18 @@ from typing import Any
 
 from builders import NOW_MS, a_family, a_phone, changes
 from flask import Flask
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, update
 
 from server.services.decide_conflict import decide_conflict
 from server.services.held import apply_held_change
 from server.storage import tables
-from server.storage.engine import reading, writing
+from server.storage.engine import writing
 from shared_schemas import ids
 from shared_schemas.changes import Change
 from tests.conftest import Clock
 
+from .ledger import conflicting, rows, seq_of, value
 from .world import COUNTY, REVIEWER
-
-Row = dict[str, Any]
-
-
-def rows(engine: Engine, table: Any, *conditions: Any) -> list[Any]:
-    with reading(engine) as conn:
-        return list(conn.execute(select(table).where(*conditions)).mappings())
-
-
-def value(engine: Engine, kind: str, record_id: str, name: str) -> Any:
-    table = tables.record_tables()[kind]
-    [row] = rows(engine, table, table.c.id == record_id)
-    return row[name]
-
-
-def conflicting(engine: Engine, name: str) -> set[Any]:
-    """Return every value that the conflicts of a field hold."""
-    found = rows(engine, tables.conflict, tables.conflict.c.field == name)
-    return {row[side] for row in found for side in ("ours", "theirs")}
-
-
-def seq_of(engine: Engine, kind: str, record_id: str) -> int:
-    return int(value(engine, kind, record_id, "seq"))
 
 
 def test_an_edit_that_a_copied_phone_sends_anew_has_one_effect(app: Flask, engine: Engine) -> None:
