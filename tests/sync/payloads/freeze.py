@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,14 @@ from mobile.storage.database import Store, get, open_store, tick
 from mobile.storage.outbox import NewChange
 from mobile.sync.attempt import sync_once
 from mobile.sync.enrol import enrol, parse_enrolment
+from server.services.apply_changes import Author, apply_changes, next_n
+from server.services.backup import make_backup
+from server.services.review import approve
 from server.services.upgrade import upgrade_database
-from server.storage.engine import open_engine
+from server.storage.engine import open_engine, writing
+from server.storage.reviews import reviews_of
 from shared_schemas import SCHEMA_VERSION, codes, ids, wire
+from shared_schemas.changes import Change
 from shared_schemas.records import record_kinds
 from tests.mobile.phones import (
     COUNTY,
@@ -143,6 +148,7 @@ def _freeze(folder: Path) -> None:
     dump = dump.replace(county.url, "http://127.0.0.1:1")
     (FOLDER / "phone.sql").write_text(dump + "\n", encoding="utf-8")
     store.close()
+    _county_works(county, folder, family, clock)
     county.stop()
     # What was dumped can be read again.
     sqlite3.connect(":memory:").executescript(dump)
@@ -235,6 +241,34 @@ def _open_visit(store: Store, family: dict[str, str]) -> None:
     visit.position = Position(wish.record_id, "terms", _lodging())
     family["drafted_household"] = visit.household_id
     family["drafted_intention"] = wish.record_id
+
+
+def _county_works(
+    county: County, folder: Path, family: dict[str, str], clock: Callable[[], int]
+) -> None:
+    """Let the county approve a household, write beside the cadre, and back its database up."""
+    second = county.phone(folder / "second.db", "cadre2")
+    visit = a_filled_visit(second, "罗", 550)
+    wish = visit.intention_of(visit.members[0])
+    assert wish is not None
+    for name, value in WISH_ANSWERS.get(SCHEMA_VERSION, {}).items():
+        wish.answer(name, value)
+    assert visit.submit().submitted, visit.blocking()
+    _sync(second)
+    second.close()
+    lodging = {_lodging(): False if SCHEMA_VERSION < 3 else "0"}
+    author = Author(COUNTY, "import", county.reviewer.id, None, COUNTY, "import")
+    with writing(county.engine) as conn:
+        change = Change(
+            next_n(conn, COUNTY, "import"), "intention", family["intention"], 0, clock(), lodging
+        )
+        [applied] = apply_changes(conn, [change], author=author, sent_ms=clock(),
+                                  received_ms=clock(), schema=SCHEMA_VERSION)  # fmt: skip
+        assert applied.outcome == "conflict"
+        bundle_seq = reviews_of(conn, COUNTY, [visit.household_id])[visit.household_id].bundle_seq
+        approve(conn, COUNTY, visit.household_id, bundle_seq, user=county.reviewer,
+                now_ms=clock(), new_id=county.server.new_id)  # fmt: skip
+    make_backup(county.engine, FOLDER / "backup.zip", now_ms=clock())
 
 
 def _sync(store: Store) -> None:
