@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
-from server.storage.engine import insert_many
+from server.storage.engine import in_county, insert_many
 from server.storage.tables import change, device, to_json_text, user_account
 from server.storage.tables import incarnation as incarnation_table
 from shared_schemas.changes import Change, HeldReason, Outcome
@@ -126,12 +126,15 @@ def stored_outcomes(
 
 def count_outcomes(conn: Connection, county: str, incarnation: str) -> dict[str, int]:
     """Return how many changes of an incarnation came to each outcome."""
-    query = (
-        select(change.c.outcome, func.count())
-        .where(change.c.county == county, change.c.incarnation == incarnation)
-        .group_by(change.c.outcome)
-    )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    rows = conn.execute(_COUNT_OUTCOMES, {"county": county, "incarnation": incarnation})
+    return {row[0]: row[1] for row in rows}
+
+
+_COUNT_OUTCOMES = (
+    select(change.c.outcome, func.count())
+    .where(change.c.county == bindparam("county"), change.c.incarnation == bindparam("incarnation"))
+    .group_by(change.c.outcome)
+)
 
 
 def count_settled(conn: Connection, county: str, device_id: str) -> int:
@@ -163,17 +166,15 @@ def same_edits(
     """
     if not edits:
         return {}
-    query = select(
-        change.c.kind, change.c.record_id, change.c.base, change.c.at_ms, change.c["values"],
-        *(change.c[name] for name in StoredOutcome.__slots__),
-    ).where(
-        change.c.county == county,
-        change.c.record_id.in_(sorted({edit.record_id for edit in edits})),
-        change.c.incarnation != incarnation,
-        change.c.device_id.is_not(None),
-        change.c.resolution.is_distinct_from(AGAIN),
-    )  # fmt: skip
-    stored = [(tuple(row[:5]), StoredOutcome(*row[5:])) for row in conn.execute(query)]
+    rows = conn.execute(
+        _SENT_ELSEWHERE,
+        {
+            "county": county,
+            "ids": {edit.record_id for edit in edits},
+            "own": incarnation,
+        },
+    )
+    stored = [(tuple(row[:5]), StoredOutcome(*row[5:])) for row in rows]
     again = {}
     for edit in edits if stored else ():
         content = (edit.kind, edit.record_id, edit.base, edit.at_ms, edit.values)
@@ -184,6 +185,17 @@ def same_edits(
 
 
 _waiting = (change.c.outcome == Outcome.HELD.value) & change.c.resolution.is_(None)
+
+_SENT_ELSEWHERE = select(
+    change.c.kind, change.c.record_id, change.c.base, change.c.at_ms, change.c["values"],
+    *(change.c[name] for name in StoredOutcome.__slots__),
+).where(
+    in_county(change.c.record_id, "ids"),
+    change.c.incarnation != bindparam("own"),
+    change.c.device_id.is_not(None),
+    change.c.resolution.is_distinct_from(AGAIN),
+)  # fmt: skip
+
 
 
 def held_for(conn: Connection, county: str, reason: HeldReason) -> list[LoggedChange]:
@@ -328,7 +340,8 @@ def authors_of(
         return {}
     query = (
         select(change.c.record_id, change.c.incarnation, change.c.author_id)
-        .where(change.c.county == county, change.c.record_id.in_(sorted(record_ids)))
+        .where(in_county(change.c.record_id, "ids"))
         .distinct()
     )
-    return {(row.record_id, row.incarnation): row.author_id for row in conn.execute(query)}
+    rows = conn.execute(query, {"county": county, "ids": record_ids})
+    return {(row.record_id, row.incarnation): row.author_id for row in rows}

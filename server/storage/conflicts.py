@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
+from server.storage.engine import in_county
 from server.storage.tables import conflict
 
 Branch = tuple[str, str, str, str]
@@ -19,31 +20,35 @@ def open_branches(
     """Return the open conflicts of these records by branch."""
     if not record_ids:
         return {}
-    query = select(conflict).where(
-        conflict.c.county == county,
-        conflict.c.record_id.in_(sorted(record_ids)),
-        conflict.c.state == "open",
-    )
+    rows = conn.execute(_OPEN_OF_RECORDS, {"county": county, "ids": record_ids}).mappings()
     return {
         (row["kind"], row["record_id"], row["field"], row["theirs_incarnation"] or ""): row
-        for row in conn.execute(query).mappings()
+        for row in rows
     }
+
+
+_OPEN_OF_RECORDS = select(conflict).where(
+    in_county(conflict.c.record_id, "ids"),
+    conflict.c.state == "open",
+)
 
 
 def count_open(conn: Connection, county: str, household_ids: Collection[str]) -> dict[str, int]:
     """Return how many conflicts are open in each of these households."""
     if not household_ids:
         return {}
-    query = (
-        select(conflict.c.household_id, func.count())
-        .where(
-            conflict.c.county == county,
-            conflict.c.household_id.in_(sorted(household_ids)),
-            conflict.c.state == "open",
-        )
-        .group_by(conflict.c.household_id)
+    rows = conn.execute(_COUNT_OPEN, {"county": county, "ids": household_ids})
+    return {row[0]: row[1] for row in rows}
+
+
+_COUNT_OPEN = (
+    select(conflict.c.household_id, func.count())
+    .where(
+        in_county(conflict.c.household_id, "ids"),
+        conflict.c.state == "open",
     )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    .group_by(conflict.c.household_id)
+)
 
 
 def conflicts_of(

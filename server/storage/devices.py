@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, Integer, RowMapping, bindparam, func, insert, select, update
 
 from server.storage.engine import insert_ignoring
 from server.storage.tables import device, enrolment, incarnation, user_account
@@ -50,7 +50,7 @@ _devices = select(
 
 def device_by_token_hash(conn: Connection, token_hash: str) -> Device | None:
     """Return the device that a token belongs to, whatever its state."""
-    row = conn.execute(_devices.where(device.c.token_hash == token_hash)).mappings().first()
+    row = conn.execute(_BY_TOKEN, {"token_hash": token_hash}).mappings().first()
     return None if row is None else _device(row)
 
 
@@ -102,12 +102,20 @@ def note_sync(
     conn: Connection, county: str, device_id: str, *, now_ms: int, clock_skew_s: int | None = None
 ) -> None:
     """Note when a device was heard of, and how far its clock was off (ahead is positive)."""
-    values: dict[str, int] = {"last_sync_at_ms": now_ms}
-    if clock_skew_s is not None:
-        values["clock_skew_s"] = clock_skew_s
     conn.execute(
-        update(device).where(device.c.county == county, device.c.id == device_id).values(**values)
+        _NOTE_SYNC,
+        {"in_county": county, "device": device_id, "now_ms": now_ms, "skew_s": clock_skew_s},
     )
+
+
+_NOTE_SYNC = (
+    update(device)
+    .where(device.c.county == bindparam("in_county"), device.c.id == bindparam("device"))
+    .values(
+        last_sync_at_ms=bindparam("now_ms"),
+        clock_skew_s=func.coalesce(bindparam("skew_s", type_=Integer), device.c.clock_skew_s),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +176,15 @@ def incarnation_of(
     conn: Connection, county: str, incarnation_id: str, *, lock: bool = False
 ) -> Incarnation | None:
     """Return an incarnation; `lock` makes a second writer of the same one wait (PostgreSQL)."""
-    query = select(incarnation).where(
-        incarnation.c.county == county, incarnation.c.id == incarnation_id
-    )
-    row = conn.execute(query.with_for_update() if lock else query).first()
+    query = _INCARNATION_LOCKED if lock else _INCARNATION
+    row = conn.execute(query, {"county": county, "id": incarnation_id}).first()
     return None if row is None else Incarnation(row.id, row.device_id, row.acked_n)
+
+
+_INCARNATION = select(incarnation).where(
+    incarnation.c.county == bindparam("county"), incarnation.c.id == bindparam("id")
+)
+_INCARNATION_LOCKED = _INCARNATION.with_for_update()
 
 
 def begin_incarnation(
@@ -192,11 +204,14 @@ def begin_incarnation(
 
 def set_acked(conn: Connection, county: str, incarnation_id: str, acked_n: int) -> None:
     """Set the highest n that is stored of an incarnation."""
-    conn.execute(
-        update(incarnation)
-        .where(incarnation.c.county == county, incarnation.c.id == incarnation_id)
-        .values(acked_n=acked_n)
-    )
+    conn.execute(_SET_ACKED, {"in_county": county, "own": incarnation_id, "acked_n": acked_n})
+
+
+_SET_ACKED = (
+    update(incarnation)
+    .where(incarnation.c.county == bindparam("in_county"), incarnation.c.id == bindparam("own"))
+    .values(acked_n=bindparam("acked_n"))
+)
 
 
 def count_up(conn: Connection, county: str, incarnation_id: str, count: int) -> int:

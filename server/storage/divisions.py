@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from server.storage.engine import upsert
 from server.storage.tables import division
@@ -59,10 +59,12 @@ def places_within(conn: Connection, prefix: str, *, from_level: int = COUNTY) ->
 
 def known_villages(conn: Connection, codes: Collection[str]) -> set[str]:
     """Return which of these are villages in the list, ended ones too."""
-    query = select(division.c.code).where(
-        division.c.code.in_(list(codes)), division.c.level == VILLAGE
-    )
-    return set(conn.execute(query).scalars())
+    return set(conn.execute(_KNOWN_VILLAGES, {"codes": list(codes)}).scalars())
+
+
+_KNOWN_VILLAGES = select(division.c.code).where(
+    division.c.code.in_(bindparam("codes", expanding=True)), division.c.level == VILLAGE
+)
 
 
 def place_names(conn: Connection, codes: Collection[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Table,
+    bindparam,
     column,
     func,
     insert,
@@ -42,18 +43,22 @@ def allocate(conn: Connection, county: str, count: int, *, at_ms: int, tag: str)
     From here to the commit other writers of the county wait. `tag` is random: a cursor carries it
     to prove that it was handed out by this life of the database.
     """
-    grow = (
-        update(county_counter)
-        .where(county_counter.c.county == county)
-        .values(seq=county_counter.c.seq + count)
-        .returning(county_counter.c.seq)
-    )
-    last = conn.execute(grow).scalar()
+    wanted = {"in_county": county, "count": count}
+    last = conn.execute(_GROW, wanted).scalar()
     if last is None:
         conn.execute(insert_ignoring(conn, county_counter), {"county": county, "seq": 0})
-        last = conn.execute(grow).scalar_one()
-    conn.execute(insert(feed_commit), {"county": county, "seq": last, "tag": tag, "at_ms": at_ms})
+        last = conn.execute(_GROW, wanted).scalar_one()
+    conn.execute(_ADD_COMMIT, {"county": county, "seq": last, "tag": tag, "at_ms": at_ms})
     return int(last) - count + 1
+
+
+_GROW = (
+    update(county_counter)
+    .where(county_counter.c.county == bindparam("in_county"))
+    .values(seq=county_counter.c.seq + bindparam("count"))
+    .returning(county_counter.c.seq)
+)
+_ADD_COMMIT = insert(feed_commit)
 
 
 def wait_for_writers(conn: Connection, county: str) -> None:

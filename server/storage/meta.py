@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from server.storage.engine import upsert
 from server.storage.tables import meta
@@ -14,7 +14,10 @@ BACKED_UP = "backed_up_at_ms"
 
 def meta_value(conn: Connection, key: str) -> str | None:
     """Return a fact, None when it was never noted."""
-    return conn.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+    return conn.execute(_VALUE, {"key": key}).scalar()
+
+
+_VALUE = select(meta.c.value).where(meta.c.key == bindparam("key"))
 
 
 def set_meta_value(conn: Connection, key: str, value: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, bindparam, select, update
 
-from server.storage.engine import insert_many
+from server.storage.engine import in_county, insert_many
 from server.storage.tables import JsonText, record_tables, to_json_text
 from shared_schemas.fields import Value
 from shared_schemas.records import record_kind, record_kinds
@@ -48,10 +48,7 @@ def _records(
 ) -> list[StoredRecord]:
     table = record_tables()[kind]
     names = _value_columns(kind, table)
-    query = _select(kind, table, key)
-    rows = conn.execute(
-        query.with_for_update() if lock else query, {"county": county, "ids": sorted(ids)}
-    )
+    rows = conn.execute(_select(kind, table, key, lock), {"county": county, "ids": ids})
     return [
         StoredRecord(
             kind=kind,
@@ -69,17 +66,11 @@ def _records(
 
 
 @cache
-def _select(kind: str, table: Table, key: str) -> Select[Any]:
+def _select(kind: str, table: Table, key: str, lock: bool) -> Select[Any]:
     head = [table.c[name] for name in _HEAD[1:]]
     values = [table.c[name].label(f"v_{name}") for name in _value_columns(kind, table)]
-    return (
-        select(*head, *values)
-        .where(
-            table.c.county == bindparam("county"),
-            table.c[key].in_(bindparam("ids", expanding=True)),
-        )
-        .order_by(table.c.id)
-    )
+    query = select(*head, *values).where(in_county(table.c[key], "ids")).order_by(table.c.id)
+    return query.with_for_update() if lock else query
 
 
 def records_by_id(
@@ -113,13 +104,18 @@ def lock_households(conn: Connection, county: str, household_ids: Collection[str
     """
     if conn.dialect.name == "sqlite" or not household_ids:
         return
-    table = record_tables()["household"]
-    conn.execute(
+    query = _lock(record_tables()["household"])
+    conn.execute(query, {"county": county, "ids": household_ids}).all()
+
+
+@cache
+def _lock(table: Table) -> Select[Any]:
+    return (
         select(table.c.id)
-        .where(table.c.county == county, table.c.id.in_(sorted(household_ids)))
+        .where(in_county(table.c.id, "ids"))
         .order_by(table.c.id)
         .with_for_update()
-    ).all()
+    )
 
 
 def households_with(
@@ -131,14 +127,18 @@ def households_with(
     """
     if not wanted:
         return []
-    table = record_tables()[kind]
-    household = table.c.id if kind == "household" else table.c.household_id
-    query = select(table.c[column], household, table.c.village_code).where(
-        table.c.county == county,
-        table.c[column].in_(sorted(wanted)),
+    query = _households_with(record_tables()[kind], column)
+    rows = conn.execute(query, {"county": county, "wanted": wanted})
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+@cache
+def _households_with(table: Table, column: str) -> Select[Any]:
+    household = table.c.id if table.name == "household" else table.c.household_id
+    return select(table.c[column], household, table.c.village_code).where(
+        in_county(table.c[column], "wanted"),
         table.c.deleted.is_not(True),
     )
-    return [(row[0], row[1], row[2]) for row in conn.execute(query)]
 
 
 def write_records(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from server.storage.engine import upsert
+from server.storage.engine import in_county, upsert
 from server.storage.tables import review
 
 
@@ -33,18 +33,22 @@ _KEPT = ("decided_by", "decided_at_ms", "approved_at_ms", "approved_values", "co
 """What the county decided; a recheck never touches it."""
 
 
+_REVIEWS = (
+    select(*(review.c[name] for name in Review.__slots__))
+    .where(in_county(review.c.household_id, "ids"))
+    .order_by(review.c.household_id)
+)
+_REVIEWS_LOCKED = _REVIEWS.with_for_update()
+
+
 def reviews_of(
     conn: Connection, county: str, household_ids: Collection[str], *, lock: bool = False
 ) -> dict[str, Review]:
     """Return the reviews of these households; `lock` makes other writers wait (PostgreSQL)."""
     if not household_ids:
         return {}
-    query = (
-        select(*(review.c[name] for name in Review.__slots__))
-        .where(review.c.county == county, review.c.household_id.in_(sorted(household_ids)))
-        .order_by(review.c.household_id)
-    )
-    rows = conn.execute(query.with_for_update() if lock else query)
+    query = _REVIEWS_LOCKED if lock else _REVIEWS
+    rows = conn.execute(query, {"county": county, "ids": household_ids})
     return {row.household_id: Review(*row) for row in rows}
 
 
