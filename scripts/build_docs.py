@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import marshmallow as ma
 
 from shared_schemas import codes
 from shared_schemas.errors import ERRORS
@@ -268,6 +269,43 @@ def sync_routes() -> str:
 
 
 @block
+def sync_messages() -> str:
+    """The fields of every message of phones."""
+    from shared_schemas import messages
+
+    parts = []
+    for name, schema in vars(messages).items():
+        if not (isinstance(schema, type) and issubclass(schema, ma.Schema)):
+            continue
+        rows = (
+            (
+                f"`{field.data_key or key}`",
+                _message_type(field),
+                "yes" if field.required else "",
+                field.metadata.get("description", ""),
+            )
+            for key, field in schema().fields.items()
+        )
+        said = (schema.__doc__ or "").strip()
+        parts.append(f"**{name}.** {said}\n\n{table(('Member', 'Type', 'Always', 'What'), rows)}")
+    return "\n".join(parts)
+
+
+def _message_type(field: Any) -> str:
+    inner = getattr(field, "inner", None)
+    if isinstance(field, ma.fields.Nested):
+        kind = type(field.schema).__name__
+    elif isinstance(field, ma.fields.List):
+        kind = f"list of {_message_type(inner)}"
+    elif isinstance(field, ma.fields.Dict):
+        kind = f"object of {_message_type(field.value_field)}"
+    else:
+        kind = {"Integer": "integer", "String": "text", "Boolean": "true or false", "Raw": "value",
+                "Rows": "list of rows"}[type(field).__name__]  # fmt: skip
+    return f"{kind} or null" if field.allow_none and kind != "value" else kind
+
+
+@block
 def operation_routes() -> str:
     """The routes of whoever runs the server."""
     return _routes("/health", "/metrics")
@@ -319,7 +357,9 @@ def protocol_examples() -> str:
         shown.append(f"#### {step.title}\n\n```http\n{step.request_line}\n```\n")
         if step.sent is not None and step.sent != before:
             shown.append(f"```json\n{_json(step.sent)}\n```\n")
-        shown.append(f"`{step.status}`\n\n```json\n{_json(step.answered)}\n```\n")
+        shown.append(f"`{step.status}`\n")
+        if step.answered is not None:
+            shown.append(f"```json\n{_json(step.answered)}\n```\n")
         before = step.sent
     return "\n".join(shown)
 

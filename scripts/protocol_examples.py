@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 
 from server.app import create_app
 from server.demo.people import InventedHousehold, invent_households
+from server.services.apply_changes import Author, apply_changes, next_n
 from server.services.divisions import store_places
 from server.services.enrol import make_enrolment
+from server.services.held import close_held_change
 from server.services.upgrade import upgrade_database
 from server.settings import Settings
 from server.storage.accounts import User, add_user
@@ -26,6 +29,13 @@ from shared_schemas.protocol import PROTOCOL
 NOW_MS = 1_795_168_800_000
 VILLAGE = "522326111201"
 INCARNATION = "7h3kq9v2m5xwt"
+COUNTY = "522326"
+ELSEWHERE = next(
+    place.code12
+    for place in divisions.demo_divisions()
+    if place.level == 5 and place.code12[:6] == COUNTY and place.code12 != VILLAGE
+)
+REVIEWER = User("rev1ewer00000", "reviewer", "审核员", "county", COUNTY)
 CADRE = User("c4dre00000000", "cadre", "岑村干", "cadre", VILLAGE)
 SHOWN_FIELDS = ("village_code", "group_no", "phone", "household_id", "name", "sex", "birth_date")
 """The examples push these fields only; a whole record is told in docs/fields.md."""
@@ -58,11 +68,12 @@ def run() -> list[Step]:
         upgrade_database(engine)
         with writing(engine) as conn:
             store_places(conn, divisions.demo_divisions())
-            add_user(conn, CADRE, password_hash=None, now_ms=NOW_MS)
+            for user in (CADRE, REVIEWER):
+                add_user(conn, user, password_hash=None, now_ms=NOW_MS)
             code = make_enrolment(
                 conn, user_id=CADRE.id, scope=CADRE.scope, made_by=None, now_ms=NOW_MS
             )
-        talk = _Talk(app.test_client())
+        talk = _Talk(app.test_client(), engine)
         _first_day(talk, code)
         engine.dispose()
         return talk.steps()
@@ -91,10 +102,23 @@ def _first_day(talk: _Talk, code: str) -> None:
     cursor = pulled["cursor"]
     edit = Change(4, "household", whole.household["id"], 1, NOW_MS, {"phone": "15400000099"})
     talk.say("Push: one edited field", "POST", "/sync/v1/push", _push(hello["epoch"], [edit]))
-    talk.say("Pull what changed since", "GET", f"/sync/v1/pull?cursor={cursor}")
+    pulled = talk.say("Pull what changed since", "GET", f"/sync/v1/pull?cursor={cursor}")
+    asking = f"/sync/v1/hello?incarnation={INCARNATION}&cursor={pulled['cursor']}"
+    hello = talk.say("Hello with nothing new", "GET", f"{asking}&places={hello['places']}")
+    talk.say(
+        "The same hello again: nothing has changed",
+        "GET",
+        f"{asking}&places={hello['places']}",
+        headers={"If-None-Match": talk.etag},
+    )
+    _held_change(talk, hello["epoch"], whole.household["id"])
+    cursor = pulled["cursor"]
+    _move_away(talk, whole.household["id"])
+    talk.say("Pull, after the county moved the household away", "GET",
+             f"/sync/v1/pull?cursor={cursor}")  # fmt: skip
     ahead = Change(9, "household", whole.household["id"], 1, NOW_MS, {"group_no": "二组"})
     talk.say(
-        "Refused: changes 5 to 8 are missing",
+        "Refused: changes 6 to 8 are missing",
         "POST",
         "/sync/v1/push",
         _push(hello["epoch"], [ahead]),
@@ -105,6 +129,36 @@ def _first_day(talk: _Talk, code: str) -> None:
         "GET",
         f"/sync/v1/pull?cursor={elsewhere}",
     )
+
+
+def _held_change(talk: _Talk, epoch: str, household_id: str) -> None:
+    """Push a change that the phone may not make; the county then closes it."""
+    away = Change(5, "household", household_id, 5, NOW_MS, {"village_code": ELSEWHERE})
+    talk.say("Push: out of the phone's scope", "POST", "/sync/v1/push", _push(epoch, [away]))
+    with writing(talk.engine) as conn:
+        close_held_change(
+            conn, COUNTY, INCARNATION, 5, "由那边的村干登记",
+            user=REVIEWER, now_ms=NOW_MS, new_id=lambda: "a0d1t00000000",
+        )  # fmt: skip
+    talk.say(
+        "What has become of it: the county closed it",
+        "GET",
+        f"/sync/v1/outcomes?incarnation={INCARNATION}&first=5&last=5",
+    )
+
+
+def _move_away(talk: _Talk, household_id: str) -> None:
+    """Let the county move the household to another village."""
+    with writing(talk.engine) as conn:
+        n = next_n(conn, COUNTY, "county")
+        apply_changes(
+            conn,
+            [Change(n, "household", household_id, 5, NOW_MS, {"village_code": ELSEWHERE})],
+            author=Author(COUNTY, "county", REVIEWER.id, None, COUNTY, "county"),
+            sent_ms=NOW_MS,
+            received_ms=NOW_MS,
+            schema=SCHEMA_VERSION,
+        )
 
 
 def _born(whole: InventedHousehold) -> list[Change]:
@@ -132,8 +186,10 @@ def _push(epoch: str, changes: list[Change]) -> dict[str, Any]:
 class _Talk:
     """Says something to the server and remembers it."""
 
-    def __init__(self, client: FlaskClient) -> None:
+    def __init__(self, client: FlaskClient, engine: Engine) -> None:
         self.client = client
+        self.engine = engine
+        self.etag = ""
         self.token = ""
         self.fixed: dict[str, str] = {}
         self.said: list[tuple[str, str, Any, str, Any]] = []
@@ -145,11 +201,18 @@ class _Talk:
         path: str,
         body: Any = None,
         fixed: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         self.fixed |= fixed or {}
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        answer = self.client.open(path, method=method, json=body, headers=headers)
-        value = json.loads(answer.get_data(as_text=True).splitlines()[0])
+        token = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        said = headers or {}
+        answer = self.client.open(path, method=method, json=body, headers={**token, **said})
+        text = answer.get_data(as_text=True)
+        value = json.loads(text.splitlines()[0]) if text else None
+        self.etag = answer.headers.get("ETag", self.etag)
+        path = "\n".join([path, *(f"{name}: {told}" for name, told in said.items())])
+        if self.etag:
+            self.fixed[self.etag.strip('"')] = "c0ffee00"
         self.said.append((title, f"{method} {path}", body, answer.status, value))
         for cursor in re.findall(r'"cursor": "([^"]+)"', json.dumps(value)):
             tag = cursor.rpartition(".")[2]

@@ -32,16 +32,20 @@ class Rows(ma.fields.Field[list[list[Any]]]):
 class ChangeGroup(ma.Schema):
     """Changes of one kind with the same fields. A row is `[n, id, base, at_ms, value, …]`."""
 
-    kind = ma.fields.String(required=True, validate=_name)
+    kind = ma.fields.String(
+        required=True, validate=_name, metadata={"description": "kind of record"}
+    )
     fields_ = ma.fields.List(
         ma.fields.String(validate=_name),
         required=True,
         data_key="fields",
         validate=validate.Length(max=200),
+        metadata={"description": "names of the values in each row, in their order"},
     )
     rows = Rows(
         required=True,
         metadata={
+            "description": "`[n, id, base, at_ms, value, …]`",
             "type": "array",
             "items": {
                 "type": "array",
@@ -90,38 +94,69 @@ def _is_int(value: Any) -> bool:
 class PushRequest(ma.Schema):
     """A batch of changes of one incarnation, `n` without gaps, at most 1,000."""
 
-    protocol = ma.fields.String(required=True, validate=validate.OneOf(sorted(SUPPORTED_PROTOCOLS)))
-    schema = ma.fields.Integer(required=True, strict=True, validate=_count)
-    incarnation = ma.fields.String(
-        required=True, validate=validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
+    protocol = ma.fields.String(
+        required=True,
+        validate=validate.OneOf(sorted(SUPPORTED_PROTOCOLS)),
+        metadata={"description": "dated version of the messages"},
     )
-    epoch = ma.fields.String(required=True, validate=validate.Length(max=32))
+    schema = ma.fields.Integer(
+        required=True,
+        strict=True,
+        validate=_count,
+        metadata={
+            "description": "version of the declared fields under which the changes were written"
+        },
+    )
+    incarnation = ma.fields.String(
+        required=True,
+        validate=validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$"),
+        metadata={"description": "which life of which installation numbers them"},
+    )
+    epoch = ma.fields.String(
+        required=True,
+        validate=validate.Length(max=32),
+        metadata={"description": "life of the server's database in which `base` counts"},
+    )
     sent_at_ms = ma.fields.Integer(
-        required=True, strict=True, validate=validate.Range(-SAFE_INTEGER, SAFE_INTEGER)
+        required=True,
+        strict=True,
+        validate=validate.Range(-SAFE_INTEGER, SAFE_INTEGER),
+        metadata={"description": "the phone's clock at this sending; its error is seen by it"},
     )
     changes = ma.fields.List(
-        ma.fields.Nested(ChangeGroup), required=True, validate=validate.Length(max=MAX_CHANGES)
+        ma.fields.Nested(ChangeGroup),
+        required=True,
+        validate=validate.Length(max=MAX_CHANGES),
+        metadata={"description": "the changes in groups; `n` keeps their order"},
     )
 
 
 class Tally(ma.Schema):
     """How many changes of an incarnation are stored, by what became of them; their sum is `acked`."""
 
-    applied = ma.fields.Integer()
-    merged = ma.fields.Integer()
-    conflict = ma.fields.Integer()
-    held = ma.fields.Integer()
+    applied = ma.fields.Integer(metadata={"description": "stood alone"})
+    merged = ma.fields.Integer(
+        metadata={"description": "others had changed other fields meanwhile"}
+    )
+    conflict = ma.fields.Integer(
+        metadata={"description": "others had changed the same field; both values are kept"}
+    )
+    held = ma.fields.Integer(
+        metadata={"description": "not applied; kept for a person of the county"}
+    )
 
 
 class OutcomeRow(ma.Schema):
     """What became of one change."""
 
-    n = ma.fields.Integer(required=True)
+    n = ma.fields.Integer(required=True, metadata={"description": "number of the change"})
     outcome = ma.fields.String(
-        required=True, validate=validate.OneOf(["applied", "merged", "conflict", "held"])
+        required=True,
+        validate=validate.OneOf(["applied", "merged", "conflict", "held"]),
+        metadata={"description": "applied, merged, conflict or held"},
     )
     seq = ma.fields.Integer(required=True, metadata={"description": "0 for a held change"})
-    reason = ma.fields.String(allow_none=True)
+    reason = ma.fields.String(allow_none=True, metadata={"description": "why it is held"})
 
 
 class StoredOutcomeRow(OutcomeRow):
@@ -145,24 +180,40 @@ class StoredOutcomeRow(OutcomeRow):
 class OutcomesAnswer(ma.Schema):
     """What has become of an incarnation's changes, in the order of n; unknown ones are left out."""
 
-    outcomes = ma.fields.List(ma.fields.Nested(StoredOutcomeRow), required=True)
+    outcomes = ma.fields.List(
+        ma.fields.Nested(StoredOutcomeRow), required=True, metadata={"description": "at most 1,000"}
+    )
 
 
 class PushAnswer(ma.Schema):
     """`acked` is the highest n stored; every change of the batch has its outcome, old ones too."""
 
-    epoch = ma.fields.String(required=True)
-    acked = ma.fields.Integer(required=True)
-    received_at_ms = ma.fields.Integer(required=True)
-    outcomes = ma.fields.List(ma.fields.Nested(OutcomeRow), required=True)
-    tally = ma.fields.Nested(Tally, required=True)
+    epoch = ma.fields.String(
+        required=True, metadata={"description": "present life of the server's database"}
+    )
+    acked = ma.fields.Integer(
+        required=True, metadata={"description": "highest n that is stored of this incarnation"}
+    )
+    received_at_ms = ma.fields.Integer(
+        required=True, metadata={"description": "the server's clock"}
+    )
+    outcomes = ma.fields.List(
+        ma.fields.Nested(OutcomeRow),
+        required=True,
+        metadata={"description": "one for each change of the batch"},
+    )
+    tally = ma.fields.Nested(
+        Tally, required=True, metadata={"description": "of this incarnation, this batch included"}
+    )
 
 
 class HandoverState(ma.Schema):
     """How far a hand-over file has come, and, once it was taken, how many changes it brought."""
 
     have = ma.fields.Integer(required=True, metadata={"description": "bytes that have come"})
-    taken = ma.fields.Boolean(required=True)
+    taken = ma.fields.Boolean(
+        required=True, metadata={"description": "whether all of it has come and was taken in"}
+    )
     changes = ma.fields.Integer(metadata={"description": "that were read from it"})
     new = ma.fields.Integer(metadata={"description": "of these, how many had not come before"})
     fault = ma.fields.String(
@@ -174,8 +225,12 @@ class HandoverState(ma.Schema):
 class ReceiptPart(ma.Schema):
     """One chunk of a receipt: what has become of an author's changes by now."""
 
-    incarnation = ma.fields.String(required=True)
-    epoch = ma.fields.String(required=True)
+    incarnation = ma.fields.String(
+        required=True, metadata={"description": "whose changes are answered"}
+    )
+    epoch = ma.fields.String(
+        required=True, metadata={"description": "life of the server's database"}
+    )
     at_ms = ma.fields.Integer(required=True, metadata={"description": "when the receipt was made"})
     acked = ma.fields.Integer(
         required=True, metadata={"description": "highest n stored of this incarnation"}
@@ -184,15 +239,28 @@ class ReceiptPart(ma.Schema):
         allow_none=True,
         metadata={"description": "error code at which the rest of the file was left"},
     )
-    outcomes = ma.fields.List(ma.fields.Nested(StoredOutcomeRow), required=True)
+    outcomes = ma.fields.List(
+        ma.fields.Nested(StoredOutcomeRow),
+        required=True,
+        metadata={"description": "one for each change of the file"},
+    )
 
 
 class RowGroup(ma.Schema):
     """Pulled rows of one kind. A row is `[id, seq, value, …]`."""
 
-    kind = ma.fields.String(required=True)
-    fields_ = ma.fields.List(ma.fields.String(), required=True, data_key="fields")
-    rows = ma.fields.List(ma.fields.List(ma.fields.Raw(allow_none=True)), required=True)
+    kind = ma.fields.String(required=True, metadata={"description": "kind of the rows"})
+    fields_ = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        data_key="fields",
+        metadata={"description": "names of the values in each row, in their order"},
+    )
+    rows = ma.fields.List(
+        ma.fields.List(ma.fields.Raw(allow_none=True)),
+        required=True,
+        metadata={"description": "`[id, seq, value, …]`; null where a row lacks the field"},
+    )
 
 
 def Check(**args: Any) -> ma.fields.Dict:  # noqa: N802 - stands where a field class would
@@ -207,50 +275,75 @@ def Check(**args: Any) -> ma.fields.Dict:  # noqa: N802 - stands where a field c
 class PullLine(ma.Schema):
     """One line of a pull: rows in the order of seq, and the cursor that continues after them."""
 
-    cursor = ma.fields.String(required=True)
+    cursor = ma.fields.String(required=True, metadata={"description": "continues after this line"})
     more = ma.fields.Boolean(
         required=True, metadata={"description": "whether rows remain after this answer's last line"}
     )
-    groups = ma.fields.List(ma.fields.Nested(RowGroup), required=True)
+    groups = ma.fields.List(
+        ma.fields.Nested(RowGroup),
+        required=True,
+        metadata={"description": "the rows, those of one kind together"},
+    )
     check = Check(metadata={"description": "on the last line of all: what the phone should hold"})
 
 
 class EnrolRequest(ma.Schema):
     """A phone asks for its token with the one-time code that the county gave out."""
 
-    code = ma.fields.String(required=True, validate=validate.Length(min=4, max=64))
-    incarnation = ma.fields.String(
-        required=True, validate=validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
+    code = ma.fields.String(
+        required=True,
+        validate=validate.Length(min=4, max=64),
+        metadata={"description": "as the county gave it out, once"},
     )
-    label = ma.fields.String(load_default="", validate=validate.Length(max=80))
-    app_version = ma.fields.String(load_default="", validate=validate.Length(max=20))
+    incarnation = ma.fields.String(
+        required=True,
+        validate=validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$"),
+        metadata={"description": "of this installation"},
+    )
+    label = ma.fields.String(
+        load_default="",
+        validate=validate.Length(max=80),
+        metadata={"description": "how the county shall call the phone"},
+    )
+    app_version = ma.fields.String(
+        load_default="", validate=validate.Length(max=20), metadata={"description": "of the app"}
+    )
 
 
 class VillageRow(ma.Schema):
     """A division within the device's scope, from county to village."""
 
-    code = ma.fields.String(required=True)
-    name = ma.fields.String(required=True)
-    level = ma.fields.Integer(required=True)
+    code = ma.fields.String(required=True, metadata={"description": "12 digits"})
+    name = ma.fields.String(required=True, metadata={"description": "as it is called"})
+    level = ma.fields.Integer(
+        required=True, metadata={"description": "3 county, 4 township, 5 village"}
+    )
 
 
 class EnrolAnswer(ma.Schema):
     """The device's token (shown once) and whom it belongs to."""
 
-    token = ma.fields.String(required=True)
-    device_id = ma.fields.String(required=True)
+    token = ma.fields.String(
+        required=True, metadata={"description": "told this once; stored as a hash"}
+    )
+    device_id = ma.fields.String(required=True, metadata={"description": "of the phone"})
 
 
 class HelloAnswer(ma.Schema):
     """What a phone needs to know before it syncs."""
 
-    protocol = ma.fields.String(required=True)
-    schema = ma.fields.Integer(required=True)
-    epoch = ma.fields.String(required=True)
-    now_ms = ma.fields.Integer(required=True)
-    county = ma.fields.String(required=True)
+    protocol = ma.fields.String(
+        required=True,
+        metadata={"description": "newest version of the messages that the server speaks"},
+    )
+    schema = ma.fields.Integer(required=True, metadata={"description": "of the server"})
+    epoch = ma.fields.String(
+        required=True, metadata={"description": "present life of the server's database"}
+    )
+    now_ms = ma.fields.Integer(required=True, metadata={"description": "the server's clock"})
+    county = ma.fields.String(required=True, metadata={"description": "six digits"})
     scope = ma.fields.String(required=True, metadata={"description": "division prefix"})
-    cadre = ma.fields.String(required=True)
+    cadre = ma.fields.String(required=True, metadata={"description": "whose phone it is"})
     office_phone = ma.fields.String(
         allow_none=True, metadata={"description": "at which firms reach the cadre's office"}
     )
@@ -261,7 +354,7 @@ class HelloAnswer(ma.Schema):
         allow_none=True,
         metadata={"description": "content hash of that change, null when there is none"},
     )
-    tally = ma.fields.Nested(Tally, required=True)
+    tally = ma.fields.Nested(Tally, required=True, metadata={"description": "of this incarnation"})
     settled = ma.fields.Integer(
         required=True,
         metadata={"description": "how many held changes of this phone were applied or closed"},

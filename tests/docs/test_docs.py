@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+import marshmallow
 import pytest
 
 from scripts import build_docs
@@ -62,6 +63,54 @@ def test_every_error_code_and_every_reason_to_hold_is_documented():
 
     for code in (*ERRORS, *HeldReason):
         assert f"`{code}`" in page("errors.md")
+
+
+def test_the_protocol_page_tells_every_message_and_every_member():
+    from shared_schemas import messages
+
+    written = page("protocol.md")
+    for name, schema in vars(messages).items():
+        if isinstance(schema, type) and issubclass(schema, marshmallow.Schema):
+            section = written.split(f"**{name}.**")[1].split("\n**")[0]
+            for key, field in schema().fields.items():
+                told = field.metadata.get("description")
+                assert told, f"{name}.{key} does not say what it is"
+                assert f"| `{field.data_key or key}` |" in section
+                assert f"| {told} |" in section
+
+
+def test_the_protocol_page_and_the_openapi_document_have_the_same_messages(app):
+    from shared_schemas import messages
+
+    document = app.test_client().get("/openapi.json").json
+    paths = {path for path in document["paths"] if path.startswith("/sync/")}
+    written = page("protocol.md")
+    for path in paths:
+        assert f"`{path.replace('{', '<').replace('}', '>')}`" in written
+    published = document["components"]["schemas"]
+    told = set(re.findall(r"^\*\*(\w+)\.\*\*", written, flags=re.MULTILINE))
+    used = {name for name in published if hasattr(messages, name)}
+    assert (
+        {"PushRequest", "PushAnswer", "HelloAnswer", "PullLine", "OutcomesAnswer"} <= used <= told
+    )
+    for name in used:
+        members = published[name]["properties"]
+        section = re.split(r"\n\*\*|<!-- end", written.split(f"**{name}.**")[1])[0]
+        assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == set(members)
+
+
+def test_the_protocol_page_says_what_a_phone_does_with_every_error_of_its_routes():
+    modules = [
+        "access.py", "api/sync.py", "api/problems.py", "services/receive_push.py",
+        "services/build_pull.py", "services/say_hello.py", "services/enrol.py",
+        "api/handover.py", "services/take_handover.py",
+    ]  # fmt: skip
+    sources = "".join((ROOT / "server" / name).read_text(encoding="utf-8") for name in modules)
+    raised = set(re.findall(r"ChushanError\(\s*\"(\w+)\"", sources))
+    assert {"forked", "sequence_gap", "epoch_changed", "bad_token"} <= raised <= set(ERRORS)
+    section = page("protocol.md").split("## Errors")[1]
+    for code in raised:
+        assert f"`{code}`" in section, code
 
 
 def test_every_field_rule_and_code_list_is_documented():
