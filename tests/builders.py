@@ -322,9 +322,11 @@ class Phone:
         self.n += len(batch)
         return self.push(batch)["outcomes"]
 
-    def pull_lines(self, *, limit: int = 5000) -> list[dict[str, Any]]:
+    def pull_lines(
+        self, *, limit: int = 5000, schema: int = SCHEMA_VERSION
+    ) -> list[dict[str, Any]]:
         """Pull one page from the cursor on, and move the cursor."""
-        query = {"limit": limit, "schema": SCHEMA_VERSION}
+        query: dict[str, Any] = {"limit": limit, "schema": schema}
         query |= {"cursor": self.cursor} if self.cursor else {}
         answer = self.client.get(
             "/sync/v1/pull", query_string=query, headers={**self.headers, "Accept": PACKED}
@@ -335,11 +337,13 @@ class Phone:
         self.cursor = lines[-1]["cursor"]
         return lines
 
-    def pull(self, *, limit: int = 5000) -> dict[tuple[str, str], dict[str, Any]]:
+    def pull(
+        self, *, limit: int = 5000, schema: int = SCHEMA_VERSION
+    ) -> dict[tuple[str, str], dict[str, Any]]:
         """Pull until nothing is left; return the newest values by (kind, id)."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         while True:
-            lines = self.pull_lines(limit=limit)
+            lines = self.pull_lines(limit=limit, schema=schema)
             for group in (group for line in lines for group in line["groups"]):
                 for row_id, seq, values in wire.ungroup_rows(group):
                     found[group["kind"], row_id] = {**values, "seq": seq}
