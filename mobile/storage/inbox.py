@@ -148,7 +148,7 @@ def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: i
     """Take a record out of sight that left this phone's scope; a household takes along what is its own.
 
     What has work of the cadre in it that the county has not taken in stays until it has
-    (`finish_pull`).
+    (`let_go`).
     """
     if not is_record_kind(kind):
         return
@@ -203,9 +203,16 @@ def begin_full_pull(connection: sqlite3.Connection) -> None:
 
 
 def finish_pull(connection: sqlite3.Connection) -> None:
-    """Settle what only a complete pull can tell: which rows are not in this phone's scope any more."""
+    """Note that everything was pulled."""
     note_held(connection)
     put(connection, "full_pull", False)
+
+
+def let_go(connection: sqlite3.Connection) -> None:
+    """Delete rows that left the phone's scope or that a pull from the start did not bring again.
+
+    Only once everything was pulled.
+    """
     generation = get(connection, "generation", 0)
     for kind in kept_kinds(connection):
         column = "id" if kind == "household" else "household_id"

@@ -397,6 +397,7 @@ class _Attempt:
             self.result = replace(self.result, is_repaired=is_equal, is_unequal=not is_equal)
         now_ms = self.told.get("now_ms", 0)
         with self.store.writing() as connection:
+            inbox.let_go(connection)
             unconfirmed = outbox.count_unconfirmed(connection, now_ms)
             outbox.prune(connection, now_ms, self.told.get("backed_up_at_ms"))
         self.result = replace(self.result, unconfirmed=unconfirmed)

@@ -31,6 +31,7 @@ class LoggedChange:
     reason: str | None = None
     village_code: str | None = None
     resolution: str | None = None
+    note: str | None = None
 
 
 _COLUMNS = (
@@ -89,6 +90,7 @@ def _logged(row: RowMapping) -> LoggedChange:
         reason=row["reason"],
         village_code=row["village_code"],
         resolution=row["resolution"],
+        note=row["note"],
     )
 
 
@@ -184,8 +186,6 @@ def same_edits(
     return again
 
 
-_waiting = (change.c.outcome == Outcome.HELD.value) & change.c.resolution.is_(None)
-
 _SENT_ELSEWHERE = select(
     change.c.kind, change.c.record_id, change.c.base, change.c.at_ms, change.c["values"],
     *(change.c[name] for name in StoredOutcome.__slots__),
@@ -196,6 +196,8 @@ _SENT_ELSEWHERE = select(
     change.c.resolution.is_distinct_from(AGAIN),
 )  # fmt: skip
 
+
+_waiting = (change.c.outcome == Outcome.HELD.value) & change.c.resolution.is_(None)
 
 
 def held_for(conn: Connection, county: str, reason: HeldReason) -> list[LoggedChange]:
@@ -313,6 +315,31 @@ def set_outcomes(conn: Connection, county: str, logged: Collection[LoggedChange]
             for entry in logged
         ],
     )
+    for entry in logged:
+        _tell_twins(conn, county, entry)
+
+
+def _tell_twins(conn: Connection, county: str, settled: LoggedChange) -> None:
+    """Let a held change that came again, under another incarnation, share the first one's fate."""
+    edit = settled.change
+    conn.execute(
+        update(change)
+        .where(
+            change.c.county == county,
+            change.c.record_id == edit.record_id,
+            change.c.kind == edit.kind,
+            change.c.base == edit.base,
+            change.c.at_ms == edit.at_ms,
+            change.c.resolution == AGAIN,
+        )
+        .values(
+            outcome=settled.outcome.value,
+            seq=settled.seq,
+            reason=settled.reason,
+            resolution=settled.resolution,
+            note=settled.note,
+        )
+    )
 
 
 def dismiss_held(
@@ -329,6 +356,9 @@ def dismiss_held(
         )
         .values(resolution=DISMISSED, note=note, resolved_by=by, resolved_at_ms=now_ms)
     )
+    settled = change_by_key(conn, county, incarnation, n)
+    if done.rowcount == 1 and settled is not None:
+        _tell_twins(conn, county, settled)
     return done.rowcount == 1
 
 

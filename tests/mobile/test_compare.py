@@ -18,9 +18,11 @@ from phones import (
 )
 
 from mobile.storage import inbox, outbox, records
-from mobile.storage.database import Store, get, put
+from mobile.storage.database import Store, get, open_store, put
 from server.services.backup import make_backup, restore_backup
-from server.storage.engine import reading
+from server.services.held import close_held_change
+from server.storage.changes import held_changes
+from server.storage.engine import reading, writing
 from server.storage.meta import epoch_of
 from shared_schemas.codes.divisions import demo_divisions
 
@@ -264,3 +266,49 @@ def test_conflicts_follow_a_household_to_its_new_village(
     assert not sync(phone).is_repaired
     assert get(phone.connection, "full_pull", False) is False
     assert records.conflicts(phone, household_id) == []
+
+
+# --- what the county makes of held changes ---
+
+
+def test_a_held_change_that_came_twice_shares_the_fate_of_the_first(
+    county: County, phone: Store, wide: Store, tmp_path: Path
+) -> None:
+    household_id = a_submitted_household(wide)
+    sync(wide)
+    sync(phone)
+    move(wide, household_id, NEXT_VILLAGE)
+    sync(wide)
+    visit = a_visit(phone, household_id)
+    visit.household.answer("address", "寨脚第三家")
+    assert visit.submit().submitted
+    with phone.writing() as connection:
+        assert outbox.next_batch(connection, 10) is not None
+    phone.connection.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
+    assert sync(phone).held == 1
+    copy = open_store(tmp_path / "copy.db", no_backup_path=tmp_path / "elsewhere" / "incarnation")
+    assert get(copy.connection, "incarnation") != get(phone.connection, "incarnation")
+    assert sync(copy).held == 1
+    close_held(county, "已经搬走,由那边的村干补")
+    for store in (phone, copy):
+        result = sync(store)
+        assert (result.closed, result.is_repaired) == (1, False)
+        row = store.connection.execute("SELECT * FROM outbox WHERE note IS NOT NULL").fetchone()
+        assert (row["outcome"], row["note"]) == ("held", "已经搬走,由那边的村干补")
+        assert household_id not in ids_on(store)
+    copy.close()
+
+
+def close_held(county: County, words: str) -> None:
+    with writing(county.engine) as conn:
+        for row in held_changes(conn, COUNTY, COUNTY):
+            close_held_change(
+                conn,
+                COUNTY,
+                row["incarnation"],
+                row["n"],
+                words,
+                user=county.reviewer,
+                now_ms=county.server.now_ms(),
+                new_id=county.server.new_id,
+            )
