@@ -19,6 +19,7 @@ NAMES = (
     "cut_link",
     "slow_link",
     "cursor",
+    "kill",
     "save_form",
     "app_start",
     "labour_query",
