@@ -112,6 +112,16 @@ def open_file(data: bytes, header: Header, token_hash: str, unseal: Unseal) -> O
     return Opened(chunks, is_whole=len(chunks) == header.chunks)
 
 
+def is_complete(data: bytes, header: Header) -> bool:
+    """Tell whether a file has the length that its parts claim; anybody can see that, without the key."""
+    at = _HEADER.size
+    for _ in range(header.chunks):
+        if at + _LENGTH.size > len(data):
+            return False
+        at += _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
+    return at <= len(data)
+
+
 def file_key(header: Header, token_hash: str) -> bytes:
     """Return the key of a file (HKDF-SHA256, RFC 5869): another one for each salt and direction."""
     way = "up" if header.direction == UP else "down"

@@ -132,14 +132,14 @@ def count_unconfirmed(connection: sqlite3.Connection, since_ms: int) -> int:
     return int(count)
 
 
-def next_batch(connection: sqlite3.Connection, size: int) -> Batch | None:
+def next_batch(connection: sqlite3.Connection, size: int, *, after: int = 0) -> Batch | None:
     """Return the next changes to send, None when there is none; those sent before come first.
 
-    Run it in a writing transaction and commit before sending: it gives out `n`.
+    `after`: only those with a higher `n`. Run it in a writing transaction and commit before sending: it gives out `n`.
     """
     incarnation = get(connection, "incarnation")
     rows = connection.execute(
-        "SELECT * FROM outbox WHERE state = 'sent' ORDER BY n LIMIT ?", (size,)
+        "SELECT * FROM outbox WHERE state = 'sent' AND n > ? ORDER BY n LIMIT ?", (after, size)
     ).fetchall()
     if len(rows) < size:
         rows += _number(connection, incarnation, size - len(rows))
@@ -188,24 +188,58 @@ def keep_answers(
     asked = {change.n: change for change in batch.changes}
     for answer in answers:
         change = asked.get(answer.n)
-        if change is None:
+        if change is not None:
+            _keep_answer(connection, batch.incarnation, change, answer, now_ms)
+
+
+def _keep_answer(
+    connection: sqlite3.Connection, incarnation: str, change: Change, answer: Answer, now_ms: int
+) -> None:
+    is_shown = 0 < answer.seq <= _present_seq(connection, change.kind, change.record_id)
+    connection.execute(
+        "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?, seen_seq = NULL,"
+        " resolution = NULL, note = NULL, covered = ?, answered_at_ms = ? WHERE incarnation = ? AND n = ?",
+        (
+            answer.outcome,
+            answer.reason,
+            answer.seq,
+            int(is_shown),
+            now_ms,
+            incarnation,
+            answer.n,
+        ),
+    )
+    if is_shown:
+        refresh(connection, change.kind, change.record_id)
+
+
+def keep_receipt(
+    connection: sqlite3.Connection,
+    incarnation: str,
+    told: Sequence[Mapping[str, Any]],
+    now_ms: int,
+) -> list[Answer]:
+    """Keep the answers that somebody brought; `told` are `messages.StoredOutcomeRow`.
+
+    Returns those to changes that had no answer yet. Older words than the phone has are passed over,
+    and answers to another change under the same number (a copy of this phone sent it).
+    """
+    answers, open_ones = [], []
+    for now in told:
+        row = connection.execute(
+            "SELECT * FROM outbox WHERE incarnation = ? AND n = ?"
+            " AND (state = 'sent' OR outcome = 'held' AND resolution IS NULL)",
+            (incarnation, now["n"]),
+        ).fetchone()
+        if row is None or content_hash(_change(row)) != now["hash"]:
             continue
-        is_shown = 0 < answer.seq <= _present_seq(connection, change.kind, change.record_id)
-        connection.execute(
-            "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?, seen_seq = NULL,"
-            " resolution = NULL, note = NULL, covered = ?, answered_at_ms = ? WHERE incarnation = ? AND n = ?",
-            (
-                answer.outcome,
-                answer.reason,
-                answer.seq,
-                int(is_shown),
-                now_ms,
-                batch.incarnation,
-                answer.n,
-            ),
-        )
-        if is_shown:
-            refresh(connection, change.kind, change.record_id)
+        open_ones.append(now)
+        if row["state"] == "sent":
+            answer = Answer(now["n"], now["outcome"], now["seq"], now.get("reason"))
+            _keep_answer(connection, incarnation, _change(row), answer, now_ms)
+            answers.append(answer)
+    keep_settled(connection, incarnation, open_ones)
+    return answers
 
 
 def _present_seq(connection: sqlite3.Connection, kind: str, record_id: str) -> int:

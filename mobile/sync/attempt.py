@@ -16,6 +16,7 @@ from typing import Any
 from mobile.storage import inbox, outbox
 from mobile.storage.database import Store, get, put
 from mobile.storage.outbox import Answer, Batch
+from mobile.sync import handover
 from mobile.sync.client import (
     AlreadyRunning,
     Cancelled,
@@ -30,9 +31,9 @@ from mobile.sync.client import (
     recalled,
     remembered,
 )
-from shared_schemas import SCHEMA_VERSION, wire
+from mobile.sync.packing import packed
+from shared_schemas import SCHEMA_VERSION
 from shared_schemas.locale import text
-from shared_schemas.protocol import PROTOCOL
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class SyncResult:
     """Held changes that the county has applied meanwhile."""
     closed: int = 0
     """Held changes that the county has closed without applying them, with a word why."""
+    carried: int = 0
+    """Hand-over files of others that the county took from this phone."""
     is_repaired: bool = False
     """The final comparison found a difference, and everything was fetched anew."""
     is_unequal: bool = False
@@ -94,7 +97,16 @@ class SyncResult:
             said.append(
                 text("sync.sent" if self.sent else "sync.nothing_sent", lang, sent=self.sent)
             )
-        for name in ("received", "settled", "closed", "held", "conflicts", "returned", "remaining"):
+        for name in (
+            "carried",
+            "received",
+            "settled",
+            "closed",
+            "held",
+            "conflicts",
+            "returned",
+            "remaining",
+        ):
             count = getattr(self, name)
             if count:
                 said.append(text(f"sync.{name}", lang, **{name: count}))
@@ -192,6 +204,10 @@ class _Attempt:
             # keeps it for a person to look at.
             self.hello(client)
             self.push(client)
+            # What others captured is worth more than what can be fetched at any time.
+            self.result = replace(
+                self.result, carried=handover.bring_in(self.store, client, self.insist)
+            )
             if self.told["news"] or self.result.sent or self.is_full_pull():
                 self.pull_all(client)
             self.compare(client)
@@ -258,7 +274,7 @@ class _Attempt:
             if batch is None:
                 return
             try:
-                answer = client.push(self.packed(batch))
+                answer = client.push(packed(batch, self.store.clock()))
             except Refused as refusal:
                 if refusal.code == "too_large" and size > 1:
                     size //= 2
@@ -278,24 +294,6 @@ class _Attempt:
                 size = min(MOST_SIZE, size * 2)
             done += len(batch.changes)
             self.report("push", done, max(total, done))
-
-    def packed(self, batch: Batch) -> bytes:
-        """Return the request. Its changes are what they were at the first sending, to the byte.
-
-        The server knows a change that it has by its hash and answers it again. The time of sending
-        is not part of that and is stamped anew: the server reads the clock's error from it, and a
-        batch that waited an hour for signal would look like a clock that is an hour slow.
-        """
-        return wire.pack(
-            {
-                "protocol": PROTOCOL,
-                "schema": batch.schema,
-                "incarnation": batch.incarnation,
-                "epoch": batch.epoch,
-                "sent_at_ms": self.store.clock(),
-                "changes": wire.group_changes(batch.changes),
-            }
-        )
 
     def keep_answer(self, batch: Batch, answer: dict[str, Any]) -> None:
         try:

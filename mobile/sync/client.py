@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared_schemas import SCHEMA_VERSION
 from shared_schemas.errors import ERRORS
+from shared_schemas.handover import MEDIA_TYPE
 from shared_schemas.locale import text
 from shared_schemas.protocol import MAX_MESSAGE_BYTES, PACKED, PROTOCOL
 from shared_schemas.wire import NotAMessageError, dictionary, parse_json, unpack
@@ -213,6 +214,28 @@ class Client:
         answer = self._answer("GET", "outcomes", params=query, needs=("outcomes",))
         return list(answer["outcomes"])
 
+    def handover(self, sha256: str) -> dict[str, Any]:
+        """Ask how much of a hand-over file has come; the answer is `messages.HandoverState`."""
+        return self._answer("GET", f"handover/{sha256}", needs=("have", "taken"))
+
+    def put_piece(self, sha256: str, offset: int, size: int, piece: bytes) -> dict[str, Any]:
+        """Send a piece of a hand-over file of `size` bytes; the answer is `messages.HandoverState`."""
+        return self._answer(
+            "PUT",
+            f"handover/{sha256}",
+            params={"offset": offset, "size": size},
+            data=piece,
+            headers={"Content-Type": MEDIA_TYPE},
+            needs=("have", "taken"),
+        )
+
+    def receipt(self, sha256: str) -> bytes:
+        """Fetch the receipt for a hand-over file; only its author's phone can read it."""
+        with self._sent("GET", f"handover/{sha256}/receipt") as got:
+            if _media_type(got) != MEDIA_TYPE:
+                raise NotOurServer
+            return bytes(got.content)
+
     def push(self, body: bytes) -> dict[str, Any]:
         """Send a packed `messages.PushRequest`; the answer is `messages.PushAnswer`."""
         headers = {"Content-Type": PACKED, "Accept": PACKED}
@@ -300,7 +323,8 @@ def _refuse_unless_good(got: requests.Response) -> None:
         return  # has no body
     kind = _media_type(got)
     if any(
-        known.startswith(kind) and known != kind for known in (_JSON, _NDJSON, PACKED, _PROBLEM)
+        known.startswith(kind) and known != kind
+        for known in (_JSON, _NDJSON, PACKED, MEDIA_TYPE, _PROBLEM)
     ):
         # Cut within the headers: the HTTP library takes what came of them for an answer.
         raise CutShort
@@ -314,7 +338,7 @@ def _refuse_unless_good(got: requests.Response) -> None:
         raise NotOurServer
     if kind == "text/html":
         raise CaptivePortal
-    if kind not in (_JSON, _NDJSON, PACKED):
+    if kind not in (_JSON, _NDJSON, PACKED, MEDIA_TYPE):
         raise NotOurServer
 
 

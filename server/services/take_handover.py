@@ -94,7 +94,8 @@ def take_handover(engine: Engine, data: bytes, *, carrier: Carrier, now_ms: int)
         carrier.user_id,
         carrier.device_id,
     )
-    return write_once(engine, lambda conn: add_handover(conn, taken))
+    write_once(engine, lambda conn: add_handover(conn, taken))
+    return taken
 
 
 def _open(engine: Engine, data: bytes, carrier: Carrier) -> tuple[Device, handover.Opened]:

@@ -38,12 +38,11 @@ class Handover:
 _columns = [handover.c[name] for name in Handover.__slots__]
 
 
-def add_handover(conn: Connection, taken: Handover) -> Handover:
-    """Add a file that was taken, or note that it was taken again; return what is stored."""
+def add_handover(conn: Connection, taken: Handover) -> None:
+    """Add a file that was taken, or note that it was taken again: what was new adds up."""
     before = handover_by_hash(conn, taken.county, taken.sha256)
     values = asdict(taken) | {"new": taken.new + (before.new if before else 0)}
     conn.execute(upsert(conn, handover, ["county", "sha256"]).values(**values))
-    return Handover(**values)
 
 
 def handover_by_hash(conn: Connection, county: str, sha256: str) -> Handover | None:
