@@ -76,7 +76,8 @@ def serve(host: str, port: int, workers: int | None, threads: int, waitress: boo
 
 def _keep_garbage_collection_rare() -> None:
     # What a server loads at start never becomes garbage, and a push makes many objects that live
-    # to its end; the ordinary thresholds made it look through all of them again and again.
+    # to its end; the ordinary thresholds made it look through all of them again and again. To look
+    # through the pages that workers share would also make copies of them.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
@@ -110,13 +111,16 @@ def _serve_by_gunicorn(
                 "keepalive": 15,
                 "loglevel": "warning",
                 "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108
-                "post_worker_init": lambda _worker: _keep_garbage_collection_rare(),
+                # What is loaded before the workers are forked is in memory once.
+                "preload_app": True,
             }
             for name, value in options.items():
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            return create_app(settings)
+            app = create_app(settings)
+            _keep_garbage_collection_rare()
+            return app
 
     configure_logs(settings.log_level)
     log.info("server_started", host=host, port=port, by="gunicorn", workers=workers)
