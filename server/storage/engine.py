@@ -42,10 +42,12 @@ def open_engine(database_url: str) -> Engine:
     if url.get_backend_name() != "sqlite":
         # Two workers stay below PostgreSQL's ordinary 100 connections; further threads wait a moment.
         return create_engine(url, pool_size=10, max_overflow=30, pool_pre_ping=True)
+    options: dict[str, Any] = {}
     if url.database not in (None, "", ":memory:"):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    # The connection that was used last has its pages in memory still.
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_use_lifo=True)
+        # The connection that was used last has its pages in memory still.
+        options["pool_use_lifo"] = True
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
