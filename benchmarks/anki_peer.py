@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.links import Link, link_to
+from benchmarks.links import Link, Passed, link_to
 from benchmarks.measure import LOOPBACK, free_port, peak_memory_mb, wait_for_port
 
 PAUSE_S = 0.1
@@ -54,6 +54,28 @@ def run(documents: Sequence[str]) -> AnkiResult:
         sender.close()
         receiver.close()
     return AnkiResult(push_s, pull_s, up, down, memory)
+
+
+def bytes_of(documents: Sequence[str], edited: Sequence[str]) -> tuple[Passed, Passed, Passed]:
+    """Return what pushing new notes, each edited, and nothing takes on the wire."""
+    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as (port, _):
+        sender = _synced_collection(Path(folder) / "a.anki2", port, upload=True)
+        with link_to(port, Link()) as relay:
+            signed_in = _signed_in(sender, relay.port)
+            _add_notes(sender, documents)
+            relay.taken()
+            _timed_sync(sender, signed_in)
+            new = relay.taken()
+            notes = [sender.get_note(note_id) for note_id in sender.find_notes("")]
+            for note, text in zip(notes, edited, strict=True):
+                note.fields[0] = text
+            sender.update_notes(notes)
+            _timed_sync(sender, signed_in)
+            edits = relay.taken()
+            _timed_sync(sender, signed_in)
+            nothing = relay.taken()
+        sender.close()
+    return new, edits, nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Passed:
     down: int
     connections: int
     cuts: int
+    requests: int
+    """HTTP requests, by the end of their first lines."""
 
 
 class Relay:
@@ -118,16 +120,16 @@ class _Relaying:
         self.source = random.Random(link.seed)
         self.lanes = (_Lane(link.bits_per_s), _Lane(link.bits_per_s))
         self.passed = [0, 0]
-        self.connections = self.cuts = 0
+        self.connections = self.cuts = self.requests = 0
         self.alive: set[_Joined] = set()
 
     def answer(self, control: Connection) -> None:
         """Tell what passed, as often as asked; runs on a thread of its own."""
         with contextlib.suppress(EOFError, OSError):
             while control.recv() == "count":
-                control.send(Passed(*self.passed, self.connections, self.cuts))
+                control.send(Passed(*self.passed, self.connections, self.cuts, self.requests))
                 self.passed[:] = [0, 0]
-                self.connections = self.cuts = 0
+                self.connections = self.cuts = self.requests = 0
 
     async def run(self, listener: socket.socket) -> None:
         server = await asyncio.start_server(self.join, sock=listener, limit=2 * CHUNK)
@@ -204,6 +206,7 @@ class _Joined:
                 data = data[: int(min(self.left, len(data)))]
                 self.left -= len(data)
                 self.relaying.passed[way] += len(data)
+                self.relaying.requests += data.count(b" HTTP/1.1\r\n") if way == 0 else 0
             arrives = time.monotonic() + link.round_trip_s / 2
             under_way.put_nowait((arrives, data))
             if data and self.left < 1:

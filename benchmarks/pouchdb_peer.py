@@ -18,7 +18,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.links import Link, link_to
+from benchmarks.links import Link, Passed, link_to
 from benchmarks.measure import LOOPBACK, free_port, peak_memory_mb, wait_for_port
 
 PEERS = Path(__file__).resolve().parent / "peers"
@@ -48,6 +48,22 @@ def run(records: Sequence[dict[str, Any]]) -> PouchResult:
             raise RuntimeError(f"PouchDB did not replicate: {pushed} {pulled}")
         memory = peak_memory_mb(process.pid)
     return PouchResult(pushed.seconds, pulled.seconds, up, down, memory)
+
+
+def bytes_of(records: Sequence[dict[str, Any]], field: str) -> tuple[Passed, Passed, Passed]:
+    """Return what pushing new records, one edited field of each, and nothing takes on the wire."""
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (port, _):
+        sender = filled(Path(folder), records)
+        with link_to(port, Link()) as relay:
+            taken = []
+            for edits in (False, True, False):
+                if edits:
+                    _node("edit", sender, field, timeout_s=120)
+                if not replicate("push", sender, f"{relay.url}/bench").ok:
+                    raise RuntimeError("PouchDB did not replicate")
+                taken.append(relay.taken())
+    new, edited, nothing = taken
+    return new, edited, nothing
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from benchmarks.measure import Section
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 NAMES = (
     "push_pull",
+    "sync_bytes",
     "fleet",
     "cut_link",
     "slow_link",

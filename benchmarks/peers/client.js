@@ -1,5 +1,6 @@
 // A PouchDB with leveldb that replicates. It prints one JSON object a line; the last is the result.
 //   node client.js fill FOLDER FILE                    store the documents of FILE, one JSON object a line
+//   node client.js edit FOLDER FIELD                   write another value into a field of every document
 //   node client.js push|pull FOLDER URL ATTEMPTS SECONDS   replicate until it is done or these are over
 const fs = require("fs");
 const PouchDB = require("pouchdb");
@@ -15,6 +16,13 @@ async function fill(local) {
   const lines = fs.readFileSync(target, "utf8").split("\n").filter(Boolean);
   await local.bulkDocs(lines.map((line) => JSON.parse(line)));
   tell({ stored: lines.length });
+}
+
+async function edit(local) {
+  const all = await local.allDocs({ include_docs: true });
+  const edited = all.rows.map((row, i) => ({ ...row.doc, [target]: String(15400000000 + i) }));
+  await local.bulkDocs(edited);
+  tell({ edited: edited.length });
 }
 
 async function replicate(local) {
@@ -34,7 +42,7 @@ async function replicate(local) {
 }
 
 const local = new PouchDB(folder);
-(deed === "fill" ? fill(local) : replicate(local)).then(
+({ fill, edit }[deed] || replicate)(local).then(
   () => process.exit(0),
   (error) => { console.error(error); process.exit(1); },
 );
