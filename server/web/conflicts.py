@@ -17,7 +17,7 @@ from server.storage.changes import change_by_key, held_changes
 from server.storage.conflicts import conflict_by_id
 from server.storage.engine import reading, writing
 from server.storage.records import pairs, records_of_households
-from server.web.bundle_view import division_codes, shown_value
+from server.web.bundle_view import division_codes, household_ids, shown_value
 from server.web.pages import (
     OFFICE,
     in_section,
@@ -100,12 +100,13 @@ def _views(conn: Connection, county: str, rows: list[Any]) -> list[ConflictView]
     records = pairs(records_of_households(conn, county, households))
     people = {r["id"]: str(r.get("name") or "") for kind, r in records if kind == "member"}
     owner = {r["id"]: str(r.get("member_id") or r["id"]) for _, r in records}
-    lines = queries.households_by_id(conn, county, households)
-    heads = {line.household_id: line.head for line in lines}
     values = [
         (row.kind, {row.field: value}) for row in rows
         for value in (row.ours, row.theirs, row.decided_value)
     ]  # fmt: skip
+    lines = queries.households_by_id(conn, county, sorted({*households, *household_ids(values)}))
+    heads = {line.household_id: line.head for line in lines}
+    people |= heads
     places = queries.division_names(
         conn, division_codes(values) | {row.village_code for row in rows if row.village_code}
     )

@@ -35,9 +35,11 @@ def history(
     records: Sequence[tuple[str, Mapping[str, Any]]],
     lang: str,
     places: Mapping[str, str],
+    households: Mapping[str, str],
 ) -> list[Event]:
-    """Return the events, newest first."""
+    """Return the events, newest first. `places` and `households` say what codes and ids are called."""
     people = {r["id"]: str(r.get("name") or "") for kind, r in records if kind == "member"}
+    people |= households
     owner = {r["id"]: str(r.get("member_id") or r["id"]) for _, r in records}
     pushes: dict[tuple[int, str], list[Any]] = {}
     for change in changes:

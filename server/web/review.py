@@ -165,7 +165,7 @@ def _bundle_page(
         hits=beside.hits,
         conflicts=conflicts,
         blocked="conflicts" if conflicts else _errors_in(beside.hits),
-        history=history(changes, audits, records, lang, places),
+        history=history(changes, audits, records, lang, places, beside.households),
         only_changes=only_changes,
         since=seen.since if row.state == "in_review" else "",
         village=village,

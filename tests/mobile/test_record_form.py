@@ -71,6 +71,25 @@ def test_refused_submit_shows_what_is_missing_everywhere(store: Store) -> None:
     assert step.errors == 3  # category, dibao, tekun
 
 
+def test_a_split_household_is_chosen_among_those_of_the_village(store: Store) -> None:
+    first = a_filled_visit(store)
+    assert first.submit().submitted
+    form = a_visit(store).household
+    assert "split_from" not in asked(form)
+    form.answer("is_split", True)
+    assert {"split_from", "split_on", "split_reason"} <= asked(form)
+    [option] = question(form, "split_from").options
+    assert option == (first.household_id, "韦正明 二组", "")
+    form.answer("split_from", option[0])
+    assert question(form, "split_from").shown == "韦正明 二组"
+    # One that the phone does not know is shown by its id, and kept.
+    form.answer("split_from", "0000000000000")
+    assert question(form, "split_from").shown == "0000000000000"
+    form.answer("split_on", None)
+    form.show_missing = True
+    assert question(form, "split_on").error
+
+
 def test_resettlement_site_is_asked_of_a_relocated_household_only(store: Store) -> None:
     form = a_visit(store).household
     assert "relocation_site" not in asked(form)

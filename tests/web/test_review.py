@@ -71,6 +71,22 @@ def test_household_with_an_error_cannot_be_approved(office: Office) -> None:
     assert office.review(family.household).state == "in_review"
 
 
+def test_split_household_is_shown_beside_the_one_it_came_from(office: Office) -> None:
+    before, after = a_family(name="韦老山"), a_family()
+    after.edits[0][2].update(is_split=True, split_on="2026-02-01", split_reason="2",
+                             split_from=before.household)  # fmt: skip
+    office.phone.submit(before)
+    office.phone.submit(after)
+    page = office.browser.get(f"/review/{after.household}").text
+    assert "从哪一户分出" in page
+    assert "韦老山" in page
+    assert "兄弟分家" in page
+    assert f">{before.household}<" not in page
+    office.phone.edit("household", after.household, base=20, split_from=None)
+    office.phone.edit("household", after.household, base=21, split_from=before.household)
+    assert "韦老山" in office.browser.get(f"/review/{after.household}").text
+
+
 def test_comments_reach_the_phone_beside_their_fields(office: Office) -> None:
     family = a_family()
     office.phone.submit(family)
