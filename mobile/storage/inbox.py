@@ -224,6 +224,11 @@ def let_go(connection: sqlite3.Connection) -> None:
             " AND NOT (state = 'acked' AND seq > 0))",
             (generation,),
         )
+    connection.execute(
+        "DELETE FROM division WHERE level = 5 AND substr(code, 1, length(?1)) <> ?1"
+        " AND code NOT IN (SELECT village_code FROM household WHERE village_code IS NOT NULL)",
+        (get(connection, "scope", ""),),
+    )
 
 
 def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool:
@@ -239,7 +244,11 @@ def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool
     put(connection, "hello", {k: v for k, v in hello.items() if k != "divisions"})
     divisions = [(d["code"], d["name"], d["level"]) for d in hello.get("divisions", ())]
     if divisions:
-        connection.execute("DELETE FROM division")
+        # The village of a household that stays in sight stays known.
+        connection.execute(
+            "DELETE FROM division WHERE code NOT IN"
+            " (SELECT village_code FROM household WHERE village_code IS NOT NULL)"
+        )
         connection.executemany("INSERT OR REPLACE INTO division VALUES (?, ?, ?)", divisions)
     if changed:
         begin_full_pull(connection)

@@ -17,8 +17,10 @@ from server.storage.devices import (
     add_enrolment,
     begin_incarnation,
     give_incarnation,
+    set_device_scope,
     use_enrolment,
 )
+from server.storage.divisions import place_names
 from shared_schemas.errors import ChushanError
 
 VALID_HOURS = 72
@@ -89,6 +91,21 @@ def enrol_device(
     begin_incarnation(conn, granted.county, incarnation, device_id, now_ms)
     give_incarnation(conn, granted.county, incarnation, device_id, user_id=granted.user_id)
     return Enrolled(device, token)
+
+
+def reassign_device(conn: Connection, device: Device, scope: str) -> str:
+    """Give a phone another scope within its county; return its prefix.
+
+    The phone learns of it at its next sync: it fetches the new villages and lets go of the old ones,
+    but for households with work in them that the county has not taken in. ChushanError bad_query
+    where the place is unknown or not of this county.
+    """
+    prefix = scope_prefix(scope)
+    is_known = prefix.ljust(12, "0") in place_names(conn, [prefix.ljust(12, "0")])
+    if county_of_scope(prefix) != device.county or not is_known:
+        raise ChushanError("bad_query", detail="a place of this county")
+    set_device_scope(conn, device.county, device.id, prefix)
+    return prefix
 
 
 def hash_token(token: str) -> str:

@@ -98,6 +98,15 @@ def set_device_state(conn: Connection, county: str, device_id: str, state: str) 
     return done.rowcount == 1
 
 
+def set_device_scope(conn: Connection, county: str, device_id: str, scope: str) -> None:
+    """Set the division prefix whose records a device holds."""
+    conn.execute(
+        update(device)
+        .where(device.c.county == county, device.c.id == device_id)
+        .values(scope=scope)
+    )
+
+
 def note_sync(
     conn: Connection, county: str, device_id: str, *, now_ms: int, clock_skew_s: int | None = None
 ) -> None:

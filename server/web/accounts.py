@@ -13,13 +13,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from server.access import audience, current_user, log_in, log_out, maybe_user, server
-from server.services.enrol import VALID_HOURS, enrolment_text, make_enrolment
+from server.services.enrol import (
+    VALID_HOURS,
+    enrolment_text,
+    make_enrolment,
+    reassign_device,
+)
 from server.services.scope import scope_prefix
 from server.services.sign_in import SHORTEST_PASSWORD, check_sign_in, hash_password
 from server.storage import review_pages as queries
 from server.storage.accounts import User, add_user, firm_of
 from server.storage.audit import add_audit
 from server.storage.devices import devices_within, set_device_state
+from server.storage.divisions import places_within
 from server.storage.engine import reading, writing
 from server.web.pages import page, see_other, words
 from shared_schemas.codes import code_list
@@ -107,12 +113,14 @@ def _devices_page(
         names = queries.division_names(
             conn, [d.scope for d in listed] + [cadre.scope for cadre in cadres]
         )
+        places = {county: places_within(conn, user.scope or county) for county in counties}
     return page(
         "accounts/devices.html",
         status,
         devices=sorted(listed, key=lambda d: (d.state != "active", -(d.last_sync_at_ms or 0))),
         cadres=[cadre for cadre in cadres if cadre.active],
         names=names,
+        places=places,
         enrolled=enrolled,
         errors=errors or {},
         hours=VALID_HOURS,
@@ -168,6 +176,26 @@ def revoke(county: str, device_id: str) -> Any:
         add_audit(conn, county, id=here.new_id(), at_ms=here.now_ms(), actor=user.id,
                   action="device_revoked", target_kind="device", target_id=device_id)  # fmt: skip
     flash(words("devices.done_revoked", name=found[0].cadre), "success")
+    return see_other("accounts.devices")
+
+
+@blueprint.post("/devices/<county>/<device_id>/scope")
+@audience("county", "admin")
+def reassign(county: str, device_id: str) -> Any:
+    """Give a phone other villages: it fetches them at its next sync and lets go of the old ones."""
+    user, here = current_user(), server()
+    scope = request.form.get("scope", "")
+    with writing(here.engine) as conn:
+        found = [d for d in devices_within(conn, county, user.scope) if d.id == device_id]
+        if not found or not scope.isdecimal() or not scope_prefix(scope).startswith(user.scope):
+            raise ChushanError("not_found")
+        given = reassign_device(conn, found[0], scope)
+        add_audit(conn, county, id=here.new_id(), at_ms=here.now_ms(), actor=user.id,
+                  action="device_reassigned", target_kind="device", target_id=device_id,
+                  detail={"from": found[0].scope, "to": given})  # fmt: skip
+        names = queries.division_names(conn, [given])
+    place = names.get(given.ljust(12, "0"), given)
+    flash(words("devices.done_reassigned", name=found[0].cadre, place=place), "success")
     return see_other("accounts.devices")
 
 

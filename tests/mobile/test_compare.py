@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from phones import (
     COUNTY,
+    TOWNSHIP,
     VILLAGE,
     County,
     a_submitted_household,
@@ -20,8 +21,10 @@ from phones import (
 from mobile.storage import inbox, outbox, records
 from mobile.storage.database import Store, get, open_store, put
 from server.services.backup import make_backup, restore_backup
+from server.services.enrol import reassign_device
 from server.services.held import close_held_change
 from server.storage.changes import held_changes
+from server.storage.devices import devices_within
 from server.storage.engine import reading, writing
 from server.storage.meta import epoch_of
 from shared_schemas.codes.divisions import demo_divisions
@@ -131,6 +134,48 @@ def test_a_household_that_moves_away_stays_in_sight_while_it_holds_unsent_work(
     result = sync(phone)
     assert (result.held, result.is_repaired) == (1, False)
     assert ids_on(phone) == {household_id}, "held: not taken in yet, so it stays in sight"
+
+
+def test_a_phone_with_other_villages_fetches_them_and_keeps_its_unsent_work(
+    county: County, phone: Store, wide: Store
+) -> None:
+    old = a_submitted_household(wide, "韦", 100)
+    worked_on = a_submitted_household(wide, "岑", 300)
+    new = a_submitted_household(wide, "罗", 500)
+    sync(wide)
+    move(wide, new, NEXT_VILLAGE)
+    sync(wide)
+    sync(phone)
+    assert ids_on(phone) == {old, worked_on}
+    visit = a_visit(phone, worked_on)
+    visit.household.answer("address", "寨脚第三家")
+    reassign(county, phone, NEXT_VILLAGE)
+    result = sync(phone)
+    assert not result.is_unequal
+    assert ids_on(phone) == {worked_on, new}
+    visit = a_visit(phone, worked_on)
+    [hit] = visit.submit().problems
+    assert hit.rule == "V12"
+    visit.accept_warning(hit, "改换范围以前登记的")
+    assert visit.submit().submitted
+    assert sync(phone).held >= 1
+    # And back again: what was held can be taken in by the county, and the old village is there.
+    reassign(county, phone, VILLAGE)
+    sync(phone)
+    assert ids_on(phone) == {old, worked_on}
+    reassign(county, phone, TOWNSHIP)
+    assert not sync(phone).is_unequal
+    assert ids_on(phone) == {old, worked_on, new}
+
+
+def reassign(county: County, store: Store, scope: str) -> None:
+    with writing(county.engine) as conn:
+        [device] = [
+            d
+            for d in devices_within(conn, COUNTY, COUNTY)
+            if d.id == get(store.connection, "device_id")
+        ]
+        reassign_device(conn, device, scope)
 
 
 # --- a difference ---

@@ -11,7 +11,8 @@ from builders import PASSWORD, VILLAGE, WANGMO, ZHENFENG, a_family, a_user
 from flask import Flask
 from sqlalchemy import Engine
 
-from server.storage.engine import writing
+from server.storage.divisions import places_within
+from server.storage.engine import reading, writing
 from server.storage.review_pages import STATES
 from shared_schemas import locale
 from shared_schemas.changes import HeldReason
@@ -94,6 +95,26 @@ def test_code_from_the_page_enrols_a_phone_and_revoking_ends_it(office: Office) 
     assert office.post(revoke[1], {}, stranger).status_code == 404
     assert office.post(revoke[1], {}).status_code == 303
     assert phone.get("/sync/v1/pull", headers=headers).status_code == 403
+
+
+def test_a_phone_is_given_other_villages_of_the_county_and_of_no_other(office: Office) -> None:
+    family = a_family()
+    office.phone.submit(family)
+    way = re.search(
+        r'action="(/devices/\d{6}/[0-9a-z]+/scope)"', office.browser.get("/devices").text
+    )
+    assert way
+    with reading(office.engine) as conn:
+        elsewhere = next(p.code for p in places_within(conn, WANGMO) if p.level == 4
+                         and not p.code.startswith(VILLAGE[:9]))  # fmt: skip
+    stranger = office.someone("county", ZHENFENG)
+    assert office.post(way[1], {"scope": elsewhere}, stranger).status_code == 404
+    assert office.post(way[1], {"scope": ZHENFENG}).status_code == 404
+    assert office.post(way[1], {"scope": WANGMO + "998"}).status_code == 422
+    assert office.post(way[1], {"scope": elsewhere}).status_code == 303
+    assert office.phone.hello()["scope"] == elsewhere[:9]
+    late = office.phone.edit("household", family.household, address="寨脚")
+    assert (late["outcome"], late["reason"]) == ("held", "out_of_scope")
 
 
 def page_of(office: Office, label: str) -> str:
