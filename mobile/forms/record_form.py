@@ -233,7 +233,7 @@ class RecordForm:
             widget=field.widget,
             options=self._options(field, value, lang),
             value=value,
-            shown=self._shown(field, value, lang),
+            shown=as_read(self.visit, field, value, lang),
             required=bool(needed is not None and needed(facts)),
             error=error.message(lang) if error else None,
             warning=warning.message(lang) if warning else None,
@@ -274,18 +274,21 @@ class RecordForm:
             if code.offered or code.code in chosen
         ] + unknown
 
-    def _shown(self, field: Declared, value: Value, lang: str) -> str:
-        if field.widget == "division" and isinstance(value, str):
-            return self.visit.place_name(value)
-        if field.widget == "household" and isinstance(value, str):
-            return self.visit.household_name(value)
-        if isinstance(field, Divisions) and isinstance(value, list):
-            return "、".join(self.visit.place_name(str(code)) for code in value)
-        if field.widget == "records" and isinstance(value, list):
-            members = [self.visit.member(str(member_id)) for member_id in value]
-            return "、".join(member.title(lang) for member in members if member)
-        try:
-            return field.shown(value, lang)
-        except (AttributeError, KeyError, TypeError):
-            # A value of another type than declared, as typed or from a newer app: shown as it is.
-            return str(value)
+
+def as_read(visit: Visit, field: Declared, value: Value, lang: str = "zh") -> str:
+    """Return a value as the cadre reads it; places, households and members by their names."""
+    if field.widget == "division" and isinstance(value, str):
+        return visit.place_name(value)
+    if field.widget in ("household", "record") and isinstance(value, str):
+        member = visit.member(value)
+        return member.title(lang) if member else visit.household_name(value)
+    if isinstance(field, Divisions) and isinstance(value, list):
+        return "、".join(visit.place_name(str(code)) for code in value)
+    if field.widget == "records" and isinstance(value, list):
+        members = [visit.member(str(member_id)) for member_id in value]
+        return "、".join(member.title(lang) for member in members if member)
+    try:
+        return field.shown(value, lang)
+    except (AttributeError, KeyError, TypeError):
+        # A value of another type than declared, as typed or from a newer app: shown as it is.
+        return str(value)

@@ -1,4 +1,4 @@
-"""How a household's state looks: a tone and an icon; its words are `visit.state.*`."""
+"""How a household's state, and what the county has to settle, look: a tone and an icon."""
 
 from __future__ import annotations
 
@@ -12,3 +12,10 @@ STATE_LOOKS: dict[str, tuple[str, str]] = {
     "synced": ("green", "clock"),
     "approved": ("green", "check"),
 }
+
+MATTER_LOOKS: dict[str, tuple[str, str]] = {
+    "conflict": ("red", "split"),
+    "held": ("red", "pause"),
+    "closed": ("amber", "info"),
+}
+"""How what the county has to settle looks, by `Matter.kind`."""

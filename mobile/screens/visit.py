@@ -6,8 +6,9 @@ from typing import Any
 
 from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
 
+from mobile.forms.matters import matters
 from mobile.screens.screen import PhoneScreen
-from mobile.screens.states import STATE_LOOKS
+from mobile.screens.states import MATTER_LOOKS, STATE_LOOKS
 from mobile.storage.records import APPROVED, RETURNED, SYNCED, TO_VISIT
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
@@ -77,9 +78,14 @@ class VisitScreen(PhoneScreen):
             news.add_widget(
                 Banner(tone="warm", icon="returned", title=ui("returned_by"), words="\n".join(said))
             )
-        elif visit.locked or visit.state in ("conflict", "held", "approved"):
+        elif visit.locked or visit.state in ("conflict", "approved"):
             news.add_widget(
                 Banner(tone=tone, icon=icon, title=state, words=ui(f"about_{visit.state}"))
+            )
+        for matter in matters(visit, theme.lang):
+            tone, icon = MATTER_LOOKS[matter.kind]
+            news.add_widget(
+                Banner(tone=tone, icon=icon, title=matter.title, words="\n".join(matter.lines))
             )
 
     def _show_records(self, visit: Any, steps: list[Any]) -> None:

@@ -272,6 +272,43 @@ def conflicts(store: Store, household_id: str) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A submitted change that the county holds back, or has closed: then `note` has its words."""
+
+    kind: str
+    record_id: str
+    values: Mapping[str, Any]
+    reason: str
+    note: str | None
+
+
+def unsettled(store: Store, household_id: str) -> list[Unsettled]:
+    """Return a household's changes that the county holds, and those it closed.
+
+    A closed one is news until the cadre submits that record again.
+    """
+    rows = store.connection.execute(
+        'SELECT kind, record_id, "values", reason, resolution, note FROM outbox AS o'
+        " WHERE household_id = ? AND state = 'acked' AND outcome = 'held'"
+        " AND (resolution IS NULL OR (resolution = 'dismissed' AND NOT EXISTS"
+        " (SELECT 1 FROM outbox WHERE record_id = o.record_id AND id > o.id"
+        " AND resolution IS NOT 'dismissed')))"
+        " ORDER BY id",
+        (household_id,),
+    )
+    return [
+        Unsettled(
+            row["kind"],
+            row["record_id"],
+            json.loads(row["values"]),
+            row["reason"] or "",
+            (row["note"] or "") if row["resolution"] else None,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class _Listed:
     row: HouseholdRow
     names: tuple[str, ...]

@@ -208,7 +208,8 @@ class _Attempt:
             self.result = replace(
                 self.result, carried=handover.bring_in(self.store, client, self.insist)
             )
-            if self.told["news"] or self.result.sent or self.is_full_pull():
+            is_settled = self.result.settled or self.result.closed
+            if self.told["news"] or self.result.sent or is_settled or self.is_full_pull():
                 self.pull_all(client)
             self.compare(client)
         finally:

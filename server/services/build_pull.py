@@ -24,6 +24,7 @@ from server.storage.feed import (
     sums_within,
 )
 from server.storage.meta import EPOCH, epoch_of, replace_meta_value
+from server.storage.review_pages import device_labels
 from shared_schemas import SCHEMA_VERSION
 from shared_schemas.errors import ChushanError
 from shared_schemas.protocol import MAX_PAGE, OLDEST_PULLED_SCHEMA, ROWS_PER_LINE
@@ -40,13 +41,16 @@ CONFLICT_FIELDS = {
     "theirs": "theirs",
     "ours_name": "ours_author",
     "theirs_name": "theirs_author",
+    "ours_device": "ours_incarnation",
+    "theirs_device": "theirs_incarnation",
     "ours_at_ms": "ours_at_ms",
     "theirs_at_ms": "theirs_at_ms",
     "shown": "shown",
     "state": "state",
     "decided_value": "decided_value",
 }
-"""What the feed calls a member of a conflict → the column it comes from (a user id for names)."""
+"""What the feed calls a member of a conflict → the column it comes from: a user's id for a name, an
+incarnation for the label of a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +201,16 @@ def _conflicts(conn: Connection, county: str, scope: str, after: int, last: int)
     found = rows_between(conn, table, columns, county=county, scope=scope, after=after, last=last)
     names = tuple(CONFLICT_FIELDS)
     people = [2 + names.index(name) for name in ("ours_name", "theirs_name")]
+    phones = [2 + names.index(name) for name in ("ours_device", "theirs_device")]
     called = user_names(conn, {row[i] for row in found for i in people if row[i]})
+    labels = device_labels(conn, county, {row[i] for row in found for i in phones})
     entries: list[Entry] = []
     for row in found:
         values = list(row)
         for i in people:
             values[i] = called.get(values[i])
+        for i in phones:
+            values[i] = labels.get(values[i])
         entries.append((row[1], "conflict", names, values, None))
     return entries
 

@@ -132,10 +132,13 @@ def a_submitted_household(store: Store, surname: str = "韦", serial: int = 100)
 
 
 class County:
-    """A real server with its database, served over HTTP on loopback."""
+    """A real server with its database, served over HTTP on loopback.
+
+    `database` is the URL of an upgraded one, or the path of an upgraded SQLite file to copy.
+    """
 
     def __init__(
-        self, folder: Path, template: Path, *, clock: Callable[[], int] | None = None
+        self, folder: Path, database: Path | str, *, clock: Callable[[], int] | None = None
     ) -> None:
         from werkzeug.serving import make_server
 
@@ -147,14 +150,16 @@ class County:
         from server.storage.engine import writing
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        if isinstance(database, Path):
+            shutil.copy(database, folder / "county.db")
+            database = f"sqlite:///{folder / 'county.db'}"
         settings = Settings(
-            database_url=f"sqlite:///{folder / 'county.db'}",
+            database_url=database,
             data_dir=str(folder),
             secret_key="for tests",
             requests_per_minute=1_000_000,
             log_level="ERROR",
         )
-        shutil.copy(template, folder / "county.db")
         self.folder = folder
         self.app = create_app(settings, clock=clock or wall_clock)
         self.server = self.app.extensions["chushan"]
@@ -267,6 +272,45 @@ class County:
                 now_ms=self.server.now_ms(),
                 new_id=self.server.new_id,
             )
+
+    def apply_held(self, change: Any) -> None:
+        """Apply a held change, a row of `changes`, as its button does."""
+        from server.services.held import apply_held_change
+        from server.storage.engine import writing
+
+        with writing(self.engine) as conn:
+            apply_held_change(
+                conn, COUNTY, change.incarnation, change.n, user=self.reviewer,
+                now_ms=self.server.now_ms(), new_id=self.server.new_id,
+            )  # fmt: skip
+
+    def close_held(self, change: Any, reason: str) -> None:
+        """Close a held change, a row of `changes`, with the county's words."""
+        from server.services.held import close_held_change
+        from server.storage.engine import writing
+
+        with writing(self.engine) as conn:
+            close_held_change(
+                conn, COUNTY, change.incarnation, change.n, reason, user=self.reviewer,
+                now_ms=self.server.now_ms(), new_id=self.server.new_id,
+            )  # fmt: skip
+
+    def decide(self, field: str, value: Any) -> None:
+        """Decide the open conflict about a field."""
+        from sqlalchemy import select
+
+        from server.services.decide_conflict import decide_conflict
+        from server.storage.engine import writing
+        from server.storage.tables import conflict
+
+        with writing(self.engine) as conn:
+            wanted = (conflict.c.field == field) & (conflict.c.state == "open")
+            conflict_id = conn.execute(select(conflict.c.id).where(wanted)).scalars().first()
+            assert conflict_id, f"no open conflict about {field}"
+            decide_conflict(
+                conn, COUNTY, conflict_id, value, user=self.reviewer,
+                now_ms=self.server.now_ms(), new_id=self.server.new_id,
+            )  # fmt: skip
 
     def values(self, kind: str, record_id: str) -> dict[str, Any]:
         """Return a record's values as the county has them."""

@@ -215,7 +215,7 @@ def test_revoked_phone_still_hands_in_what_it_captured_and_the_county_holds_it(
     assert result.error.code == "device_revoked"
     assert (result.held, result.remaining) == (8, 0)
     assert "停用" in result.message
-    assert "县里要先核对" in result.message
+    assert "县里已收到,待处理" in result.message
     (row,) = records.households(phone)
     assert (row.id, row.state, row.head_name) == (household_id, records.HELD, "韦正明")
     assert {change.outcome for change in county.changes()} == {"held"}
@@ -231,7 +231,7 @@ def test_held_change_is_told_until_the_county_moves_on(county: County, phone: St
     assert visit.submit().submitted
     result = sync(phone)
     assert (result.held, result.applied, result.remaining) == (1, 1, 0)
-    assert "1条县里要先核对" in result.message
+    assert "1条县里已收到,待处理" in result.message
     assert records.households(phone)[0].state == records.HELD
     assert sync(phone).error is None
     assert records.households(phone)[0].state == records.HELD
