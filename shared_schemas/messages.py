@@ -202,9 +202,6 @@ class PushAnswer(ma.Schema):
         required=True,
         metadata={"description": "one for each change of the batch"},
     )
-    tally = ma.fields.Nested(
-        Tally, required=True, metadata={"description": "of this incarnation, this batch included"}
-    )
 
 
 class HandoverState(ma.Schema):
@@ -285,6 +282,9 @@ class PullLine(ma.Schema):
         metadata={"description": "the rows, those of one kind together"},
     )
     check = Check(metadata={"description": "on the last line of all: what the phone should hold"})
+    tally = ma.fields.Nested(
+        Tally, metadata={"description": "on the last line of all: of the incarnation that asked"}
+    )
 
 
 class EnrolRequest(ma.Schema):

@@ -310,7 +310,6 @@ class _Attempt:
             raise NotOurServer
         with self.store.writing() as connection:
             outbox.keep_answers(connection, batch, answers, answer["received_at_ms"])
-        self.tally = answer["tally"]
         outcomes = [one.outcome for one in answers]
         self.result = replace(
             self.result,
@@ -344,9 +343,10 @@ class _Attempt:
         while True:
             self.stop_if_cancelled()
             cursor = get(self.store.connection, "cursor")
+            incarnation = get(self.store.connection, "incarnation")
             more: bool | None = None
             try:
-                for lines in client.pull(cursor, PAGE_ROWS):
+                for lines in client.pull(cursor, PAGE_ROWS, incarnation):
                     more = self.keep_lines(lines)
                     cuts = 0
                     self.stop_if_cancelled()
@@ -375,7 +375,7 @@ class _Attempt:
         except (KeyError, TypeError, ValueError) as error:
             raise NotOurServer from error
         self.pulled += rows
-        self.check = lines[-1].get("check")
+        self.check, self.tally = lines[-1].get("check"), lines[-1].get("tally", {})
         self.result = replace(self.result, received=self.result.received + news)
         self.report("pull", self.pulled, 0)
         return bool(lines[-1]["more"])

@@ -81,6 +81,9 @@ class PullQuery(ma.Schema):
     cursor = ma.fields.String(
         validate=_cursor, metadata={"description": "left out at the first pull"}
     )
+    incarnation = ma.fields.String(
+        validate=_incarnation, metadata={"description": "to be told its `tally`"}
+    )
     limit = ma.fields.Integer(load_default=MAX_PAGE, validate=validate.Range(1, MAX_PAGE))
     schema = ma.fields.Integer(
         load_default=1,
@@ -220,9 +223,7 @@ def pull(given: dict[str, Any]) -> Response:
     here, device = server(), current_device()
     try:
         with reading(here.engine) as conn:
-            page = build_pull(
-                conn, device, given.get("cursor"), schema=given["schema"], limit=given["limit"]
-            )
+            page = build_pull(conn, device, **{"cursor": None, **given})
     except RolledBack as met:
         raise ChushanError("epoch_changed", epoch=_begin_epoch(met)) from met
     ROWS_PULLED.inc(page.rows)

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.storage.accounts import user_names
-from server.storage.devices import Device
+from server.storage.changes import count_outcomes
+from server.storage.devices import Device, incarnation_of
 from server.storage.feed import (
     Commit,
     commit_of,
@@ -32,6 +33,8 @@ from shared_schemas.records import is_record_kind, record_kinds
 from shared_schemas.upgrade import down, field_down
 
 REVIEW_FIELDS = ("state", "comments", "decided_at_ms")
+PERSON_FIELDS = ("household_id", "person_id", "registrations")
+"""Of registrations outside of its scope a phone learns that they exist, and no more."""
 CONFLICT_FIELDS = {
     "record_kind": "kind",
     "record_id": "record_id",
@@ -105,6 +108,7 @@ def build_pull(
     device: Device,
     cursor: str | None,
     *,
+    incarnation: str | None = None,
     schema: int = SCHEMA_VERSION,
     limit: int = MAX_PAGE,
 ) -> Pulled:
@@ -114,7 +118,7 @@ def build_pull(
 
     `conn` sees one state of the database (`reading`). Void records come too. There is always a
     line, so that a phone with nothing to fetch still gets a cursor; the last one of all says what
-    the phone should now hold (`check`). ChushanError epoch_changed where the cursor is of another
+    the phone should now hold (`check`), and what of `incarnation` is stored. ChushanError epoch_changed where the cursor is of another
     epoch or scope; the phone then starts over. RolledBack where the database was copied back.
     """
     if schema < OLDEST_PULLED_SCHEMA:
@@ -138,7 +142,17 @@ def build_pull(
         lines.append({"cursor": here.to_text(), "more": more, "groups": list(_groups(chunk))})
     if not more:
         lines[-1]["check"] = sums_within(conn, county, scope)
+        if incarnation is not None:
+            lines[-1]["tally"] = tally_of(conn, device, incarnation)
     return Pulled(lines, len(rows))
+
+
+def tally_of(conn: Connection, device: Device, incarnation: str) -> dict[str, int]:
+    """Return how many changes of a phone's incarnation are stored, by outcome."""
+    known = incarnation_of(conn, device.county, incarnation)
+    if known is None or known.device_id != device.id:
+        return {}
+    return count_outcomes(conn, device.county, incarnation)
 
 
 def has_news(conn: Connection, device: Device, after: int) -> bool:
@@ -182,6 +196,7 @@ def _rows(conn: Connection, county: str, scope: str, after: int, last: int) -> l
         entries += [(row[2], kind.name, names, row[1:], row[0]) for row in found]
     entries += _reviews(conn, county, scope, after, last)
     entries += _conflicts(conn, county, scope, after, last)
+    entries += _persons(conn, county, scope, after, last)
     for row in departures_between(conn, county, scope, after, last):
         entries.append((row[1], "departed", ("kind",), row, None))
     entries.sort(key=lambda entry: entry[0])
@@ -193,6 +208,13 @@ def _reviews(conn: Connection, county: str, scope: str, after: int, last: int) -
     columns = [table.c.household_id, table.c.seq, *(table.c[name] for name in REVIEW_FIELDS)]
     found = rows_between(conn, table, columns, county=county, scope=scope, after=after, last=last)
     return [(row[1], "review", REVIEW_FIELDS, row, None) for row in found]
+
+
+def _persons(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:
+    table = feed_tables()["person"]
+    columns = [table.c.member_id, table.c.seq, *(table.c[name] for name in PERSON_FIELDS)]
+    found = rows_between(conn, table, columns, county=county, scope=scope, after=after, last=last)
+    return [(row[1], "person", PERSON_FIELDS, row, None) for row in found]
 
 
 def _conflicts(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:

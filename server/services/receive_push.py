@@ -16,7 +16,6 @@ from server.storage.changes import (
     LoggedChange,
     StoredOutcome,
     add_changes,
-    count_outcomes,
     same_edits,
     stored_outcomes,
 )
@@ -56,8 +55,6 @@ class PushResult:
     acked: int
     received_ms: int
     outcomes: Sequence[Applied]
-    tally: Mapping[str, int]
-    """How many changes of the incarnation are stored by now, by outcome."""
     new: int
     """How many changes had not been here before."""
 
@@ -76,7 +73,6 @@ class PushResult:
                 }
                 for entry in self.outcomes
             ],
-            "tally": dict(self.tally),
         }
 
 
@@ -166,8 +162,7 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
         for n, row in {**before, **renumbered}.items()
     ]
     outcomes = sorted([*again, *applied], key=lambda entry: entry.n)
-    tally = count_outcomes(conn, county, push.incarnation)
-    return PushResult(epoch, acked, now_ms, outcomes, tally, new=len(applied))
+    return PushResult(epoch, acked, now_ms, outcomes, new=len(applied))
 
 
 def read_outcomes(

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.services.build_pull import has_news, seq_of_cursor
-from server.storage.changes import count_outcomes, count_settled, stored_outcomes
+from server.services.build_pull import has_news, seq_of_cursor, tally_of
+from server.storage.changes import count_settled, stored_outcomes
 from server.storage.devices import Device, incarnation_of
 from server.storage.divisions import places_within
 from server.storage.feed import sums_within
@@ -58,7 +58,7 @@ def say_hello(
         "office_phone": device.cadre_phone,
         "acked": acked,
         "acked_hash": last.hash if last else None,
-        "tally": count_outcomes(conn, county, incarnation) if is_own else {},
+        "tally": tally_of(conn, device, incarnation),
         "settled": count_settled(conn, county, device.id),
         "backed_up_at_ms": int(backed_up) if backed_up else None,
         "places": mark,
