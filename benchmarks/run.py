@@ -16,6 +16,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 NAMES = (
     "push_pull",
     "sync_bytes",
+    "push_time",
     "fleet",
     "cut_link",
     "slow_link",
