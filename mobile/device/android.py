@@ -5,6 +5,9 @@ pyjnius exists only on Android, so every import of it stands inside a function.
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,50 @@ def _cipher(mode: int, key: bytes, nonce: bytes, bound: bytes) -> Any:
     cipher.init(mode, autoclass("javax.crypto.spec.SecretKeySpec")(key, "AES"), spec)
     cipher.updateAAD(bound)
     return cipher
+
+
+PICKED = 4122
+"""The number under which the system's file picker answers."""
+
+
+def pick_file(take: Callable[[str], None]) -> bool:
+    """Let the user choose a file in the system's picker; `take` gets the path of a copy, on any thread."""
+    from android import activity  # type: ignore[import-not-found]
+    from jnius import autoclass
+
+    intent_class = autoclass("android.content.Intent")
+
+    def picked(request: int, _result: int, answer: Any) -> None:
+        if request != PICKED:
+            return
+        activity.unbind(on_activity_result=picked)
+        if answer is not None:
+            take(str(_copied(answer.getData())))
+
+    activity.bind(on_activity_result=picked)
+    intent = intent_class(intent_class.ACTION_OPEN_DOCUMENT)
+    intent.addCategory(intent_class.CATEGORY_OPENABLE)
+    intent.setType("*/*")  # no system knows the kind of a .hand file
+    _activity().startActivityForResult(intent, PICKED)
+    return True
+
+
+def _copied(uri: Any) -> Path:
+    """Copy what the picker gave leave to read: it is no path, and the leave ends with the app."""
+    resolver = _activity().getContentResolver()
+    row = resolver.query(uri, None, None, None, None)
+    name = "picked.hand"
+    if row is not None:
+        if row.moveToFirst():
+            name = Path(row.getString(row.getColumnIndexOrThrow("_display_name"))).name
+        row.close()
+    opened = resolver.openFileDescriptor(uri, "r")
+    path = storage_dir() / "handover" / "picked" / name
+    shutil.rmtree(path.parent, ignore_errors=True)
+    path.parent.mkdir(parents=True)
+    with os.fdopen(opened.detachFd(), "rb") as source, path.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+    return path
 
 
 def share(path: Path, title: str) -> bool:

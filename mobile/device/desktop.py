@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -48,9 +49,16 @@ def unseal(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | Non
         return None
 
 
+def pick_file(take: Callable[[str], None]) -> bool:
+    """Let the user choose a file in the system's way; False: the app shows the folders itself."""
+    return False
+
+
 def share(path: Path, title: str) -> bool:
     """Show a file to the user in the system's way; False when there is none. `title` is unused."""
     opener = shutil.which("xdg-open") or shutil.which("open")
     if sys.platform == "win32" or opener is None:
         return False
-    return subprocess.run([opener, str(path.parent)], check=False).returncode == 0
+    # Not waited for: a file manager stays open, and the window would stand still.
+    subprocess.Popen([opener, str(path.parent)], start_new_session=True)
+    return True

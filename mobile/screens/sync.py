@@ -9,6 +9,7 @@ from kivy.clock import Clock
 from kivy.properties import BooleanProperty, NumericProperty, StringProperty
 from kivy.uix.boxlayout import BoxLayout
 
+from mobile.screens import handover  # noqa: F401 - its part stands in the kv
 from mobile.screens.screen import PhoneScreen
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
@@ -52,6 +53,7 @@ class SyncScreen(PhoneScreen):
         """Show the last result, or start at once."""
         from mobile.sync.attempt import last_result
 
+        self.ids.handover.show()
         if self.is_running:
             return
         if start or first:
@@ -115,6 +117,7 @@ class SyncScreen(PhoneScreen):
             elif row.state == "now":
                 row.state = "failed"
         self._show(result)
+        self.ids.handover.show()
         self.phone.show_again()
 
     def _broken(self, _: Exception) -> None:

@@ -119,6 +119,12 @@ def count_unanswered(connection: sqlite3.Connection) -> int:
     return int(count)
 
 
+def count_waiting(connection: sqlite3.Connection) -> int:
+    """Count the changes that were never sent nor written into a hand-over file."""
+    count = connection.execute("SELECT count(*) FROM outbox WHERE state = 'waiting'").fetchone()[0]
+    return int(count)
+
+
 def count_unconfirmed(connection: sqlite3.Connection, since_ms: int) -> int:
     """Count the changes answered since then that the county stored and has not shown back.
 

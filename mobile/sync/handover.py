@@ -326,7 +326,7 @@ def _upload(client: Client, digest: str, data: bytes, insist: Insist) -> dict[st
 
 
 def _fetch_receipt(store: Store, client: Client, one: Carried, insist: Insist) -> Path:
-    path = _folder(store, "receipts") / f"{Path(one.name).stem}-receipt{handover.SUFFIX}"
+    path = _folder(store, "receipts") / f"chushan-receipt-{one.sha256[:6]}{handover.SUFFIX}"
 
     def fetch() -> dict[str, Any]:
         data = client.receipt(one.sha256)

@@ -53,6 +53,7 @@ def seed(folder: Path | str, count: int = 18) -> list[InventedHousehold]:
         keep_hello(connection, _hello())
         put(connection, "server", "http://127.0.0.1:9")
         put(connection, "token", "not-a-token")
+        put(connection, "device_id", "9dev1ce000000")
         apply_lines(connection, [{"cursor": "seed", "more": False, "groups": groups}])
     store.close()
     return households

@@ -138,10 +138,23 @@ def _new_household(driver: Driver, shot) -> None:
     driver.back()
 
 
+def _without_internet(driver: Driver, shot) -> None:
+    from mobile.device import desktop
+    from tests.screens.test_handover_screen import captured
+
+    desktop.share = lambda *_: True  # no file manager on this picture
+    captured(driver.app.store, 8)
+    driver.tap_text("写成交接文件")
+    driver.until(lambda: driver.sees("写好了"))
+    driver._reveal(driver.find("读入回执"))
+    shot("27-handover-written")
+
+
 def _sync_and_settings(driver: Driver, shot) -> None:
     driver.tap_text("同步")
     driver.until(lambda: not driver.app.manager.current_screen.is_running, timeout=90)
     shot("22-sync-no-signal")
+    _without_internet(driver, shot)
     driver.back()
     driver.tap_icon("设置")
     shot("23-settings")
