@@ -41,7 +41,9 @@ def open_engine(database_url: str) -> Engine:
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
         # Two workers stay below PostgreSQL's ordinary 100 connections; further threads wait a moment.
-        return create_engine(url, pool_size=10, max_overflow=30, pool_pre_ping=True)
+        engine = create_engine(url, pool_size=10, max_overflow=30, pool_pre_ping=True)
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
     options: dict[str, Any] = {}
     if url.database not in (None, "", ":memory:"):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +53,12 @@ def open_engine(database_url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    # A plan that is kept for all lists of ids compares each row with each id of the list.
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -134,7 +142,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 class in_county(FunctionElement[Any]):  # noqa: N801 - reads as a function
     """The condition that a row is of the county `:county` and a column has one of some texts.
 
-    These travel as one JSON text: an IN list makes another statement of each number of values. And
+    These travel as one value: an IN list makes another statement of each number of texts. And
     SQLite, which knows nothing of the size of a county, reads all of it unless both columns are
     looked up together.
     """
@@ -152,8 +160,13 @@ class _Listed(TypeDecorator[Iterable[str]]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Iterable[str] | None, _dialect: Any) -> str:
-        return json.dumps(sorted(value or ()))
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        is_postgresql = dialect.name == "postgresql"
+        return dialect.type_descriptor(postgresql.ARRAY(Text) if is_postgresql else Text())
+
+    def process_bind_param(self, value: Iterable[str] | None, dialect: Dialect) -> Any:
+        listed = sorted(value or ())
+        return listed if dialect.name == "postgresql" else json.dumps(listed)
 
 
 @compiles(in_county, "sqlite")
@@ -166,8 +179,7 @@ def _in_county_in_sqlite(element: in_county, compiler: Any, **options: Any) -> s
 @compiles(in_county, "postgresql")
 def _in_county_in_postgresql(element: in_county, compiler: Any, **options: Any) -> str:
     county, own, column, wanted = (compiler.process(c, **options) for c in element.clauses)
-    each = f"SELECT json_array_elements_text(CAST({wanted} AS json))"
-    return f"({county} = {own} AND {column} = ANY (ARRAY({each})))"
+    return f"({county} = {own} AND {column} = ANY ({wanted}))"
 
 
 def upsert(
@@ -202,19 +214,32 @@ def insert_many(
     """Insert rows of values that are ready for the driver (JSON as text) in the order of `names`.
 
     For the rows of a push: SQLAlchemy's handling of each row's parameters costs more than the
-    insert itself.
+    insert itself, and on PostgreSQL the insert of each row more than COPY of all.
     """
-    if rows:
-        statement = _insert_statement(table, names, type(connection.dialect))
+    if not rows:
+        return
+    statement = _insert_statement(table, names, type(connection.dialect))
+    if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+        return
+    driver = connection.connection.cursor()
+    try:
+        with driver.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except connection.dialect.loaded_dbapi.IntegrityError as error:
+        raise IntegrityError(statement, None, error) from error
+    finally:
+        driver.close()
 
 
 @cache
 def _insert_statement(table: Table, names: tuple[str, ...], dialect: type[Dialect]) -> str:
     quote = dialect().identifier_preparer.quote
-    mark = "?" if dialect.name == "sqlite" else "%s"
     columns = ", ".join(quote(name) for name in names)
-    marks = ", ".join([mark] * len(names))
+    if dialect.name == "postgresql":
+        return f"COPY {quote(table.name)} ({columns}) FROM STDIN"
+    marks = ", ".join(["?"] * len(names))
     return f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({marks})"  # noqa: S608
 
 
