@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from shared_schemas.fields import Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """An edit as its device recorded it. Immutable once it was sent.
 
@@ -26,6 +27,11 @@ class Change:
     base: int
     at_ms: int
     values: Mapping[str, Value]
+
+    @cached_property
+    def values_text(self) -> str:
+        """The values as JSON, one text for equal values: it is hashed and logged."""
+        return _packed(dict(self.values))
 
 
 class Outcome(StrEnum):
@@ -60,15 +66,9 @@ class HeldReason(StrEnum):
 
 def content_hash(change: Change) -> str:
     """Return 16 hex digits that name the content of a change; equal content, equal hash."""
-    content = [
-        change.n,
-        change.kind,
-        change.record_id,
-        change.base,
-        change.at_ms,
-        dict(change.values),
-    ]
-    return hashlib.blake2b(_packed(content).encode(), digest_size=8).hexdigest()
+    head = _packed([change.n, change.kind, change.record_id, change.base, change.at_ms])
+    content = f"{head[:-1]},{change.values_text}]"
+    return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 _packed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import marshmallow as ma
@@ -95,8 +95,11 @@ def always(_: Facts) -> bool:
 
 def age_on(birth_date: str | None, on: str | None) -> int | None:
     """Age in whole years on a day; both are ISO dates; None when either is missing or malformed."""
-    if not birth_date or not on:
-        return None
+    return _age_on(birth_date, on) if birth_date and on else None
+
+
+@lru_cache(maxsize=1024)  # several rules and conditions ask it of each person
+def _age_on(birth_date: str, on: str) -> int | None:
     try:
         born, day = dt.date.fromisoformat(birth_date), dt.date.fromisoformat(on)
     except ValueError:
@@ -309,7 +312,7 @@ class Code(Declared):
         self.codes = codes
 
     def verdict(self, value: Any) -> Fault | None:
-        if isinstance(value, str) and value in codes.code_list(self.codes):
+        if isinstance(value, str) and value in self._known:
             return None
         return _format("code", list=codes.code_list(self.codes).zh)
 
@@ -339,6 +342,10 @@ class Codes(Declared):
         zh: str,
         en: str,
         *,
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(code.code for code in codes.code_list(self.codes).codes)
+
         codes: str,
         most: int = 20,
         excludes_others: str | None = None,

@@ -23,18 +23,22 @@ def slip(value: str) -> str | None:
     "transposed" (swapping two neighbours would make it good). Each is a message key under
     `rules.V01`.
     """
-    if re.fullmatch(r"\d{15}", value, re.ASCII):
-        return "fifteen"
-    if len(value) != 18:
-        return "length"
-    if not _SHAPE.match(value):
-        return "lower_x" if _SHAPE.match(value.upper()) else "characters"
+    if not _SHAPE.fullmatch(value):
+        return _misshapen(value)
     checks = check_character(value[:17]) == value[17]
     if checks:
         return None if birth_date(value) else "birth"
     if any(_is_good(_swapped(value, i)) for i in range(17) if value[i] != value[i + 1]):
         return "transposed"
     return "checksum" if birth_date(value) else "birth"
+
+
+def _misshapen(value: str) -> str:
+    if re.fullmatch(r"\d{15}", value, re.ASCII):
+        return "fifteen"
+    if len(value) != 18:
+        return "length"
+    return "lower_x" if _SHAPE.fullmatch(value.upper()) else "characters"
 
 
 def _is_good(value: str) -> bool:

@@ -36,7 +36,8 @@ def dictionary(protocol: str = PROTOCOL) -> bytes:
 
 def pack(message: Mapping[str, Any]) -> bytes:
     """Return a message in its packed form."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary())
+    # Level 9 takes more than twice the time of 7 and saves 3 %.
+    packer = zlib.compressobj(7, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary())
     return packer.compress(to_json(message)) + packer.flush()
 
 

@@ -423,14 +423,12 @@ def _judge(work: _Work, edit: _Edit) -> None:
         return
     declared = record_kind(change.kind).fields
     outdone = _outdone(work, edit) if edit.stored else frozenset()
-    known = {
-        name: value
-        for name, value in change.values.items()
-        if name in declared and name not in outdone
-    }
+    known = change.values
+    if outdone or not known.keys() <= declared.keys():
+        known = {n: v for n, v in known.items() if n in declared and n not in outdone}
     told = known
     if edit.schema < SCHEMA_VERSION and draft is not None:
-        told = dict(finer(change.kind, draft.values, known, edit.schema))
+        told = finer(change.kind, draft.values, known, edit.schema)
     if draft is None:
         draft = _Draft(change.kind, change.record_id, None, {}, None, 0, is_new=True)
         work.drafts[change.kind, change.record_id] = draft
@@ -442,9 +440,7 @@ def _judge(work: _Work, edit: _Edit) -> None:
     )
     merged = merge_change(
         draft.version,
-        change
-        if told is known and len(known) == len(change.values)
-        else replace(change, values=told),
+        change if told is change.values else replace(change, values=told),
         incarnation=edit.author.incarnation,
         eff_ms=edit.eff_ms,
         policy=lambda name: declared[name].info.merge,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from server.storage.engine import in_county, insert_many
-from server.storage.tables import change, device, to_json_text, user_account
+from server.storage.tables import change, device, user_account
 from server.storage.tables import incarnation as incarnation_table
 from shared_schemas.changes import Change, HeldReason, Outcome
 
@@ -61,7 +61,7 @@ def _ready_row(county: str, logged: LoggedChange) -> tuple[Any, ...]:
         edit.base,
         edit.at_ms,
         logged.eff_ms,
-        to_json_text(edit.values),
+        edit.values_text,
         logged.schema,
         logged.outcome.value,
         logged.reason,

@@ -83,9 +83,10 @@ def faults(kind: str, values: Mapping[str, Any]) -> dict[str, Fault]:
     declared = record_kind(kind).fields
     found = {}
     for name, value in values.items():
-        if value is None or name not in declared:
+        field = declared.get(name)
+        if value is None or field is None:
             continue
-        fault = declared[name].verdict(value)
+        fault = field.verdict(value)
         if fault is not None:
             found[name] = fault
     return found
@@ -102,11 +103,13 @@ def asked_fields(kind: str, facts: Facts) -> list[str]:
 
 def missing_fields(kind: str, facts: Facts) -> list[str]:
     """Return the required fields that are asked and have no answer yet."""
-    # Most fields have an answer: look at that first, conditions cost more.
+    # Most fields have an answer: look at that first, conditions cost more. 0 and false are answers.
+    answer = facts.values.get
     return [
         name
         for name, info in _required(record_kind(kind))
-        if facts.values.get(name) in (None, "", [])
+        if not answer(name)
+        and answer(name) in (None, "", [])
         and (info.asked is None or info.asked(facts))
         and (info.required is not None and info.required(facts))
     ]
