@@ -311,6 +311,10 @@ class Code(Declared):
         super().__init__(zh, en, **info)
         self.codes = codes
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(code.code for code in codes.code_list(self.codes).codes)
+
     def verdict(self, value: Any) -> Fault | None:
         if isinstance(value, str) and value in self._known:
             return None
@@ -342,10 +346,6 @@ class Codes(Declared):
         zh: str,
         en: str,
         *,
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        return frozenset(code.code for code in codes.code_list(self.codes).codes)
-
         codes: str,
         most: int = 20,
         excludes_others: str | None = None,
