@@ -39,6 +39,19 @@ class Merge(StrEnum):
     """Consent: the answer that shares less wins, always."""
 
 
+class Authority(StrEnum):
+    """Which registration of a person is believed where several differ (domain.md 4.5)."""
+
+    HOME = "home"
+    """Who somebody is: the registration of the home that the county has approved."""
+    NEWEST = "newest"
+    """What changes with the months: the registration that was confirmed last."""
+    UNION = "union"
+    """Lists: the entries of all registrations."""
+    WITHDRAWAL = "withdrawal"
+    """Consent: the answer that shares less, wherever it was given."""
+
+
 class Audience(StrEnum):
     """Who may be shown a field. A field leaves the server only to an audience that it names."""
 
@@ -55,6 +68,13 @@ class Sensitivity(StrEnum):
     PERSONAL = "personal"
     SENSITIVE = "sensitive"
 
+
+_AUTHORITY_OF_MERGE = {
+    Merge.LATER: Authority.NEWEST,
+    Merge.HOLD: Authority.HOME,
+    Merge.UNION: Authority.UNION,
+    Merge.WITHDRAW: Authority.WITHDRAWAL,
+}
 
 INTERNAL = frozenset({Audience.CADRE, Audience.COUNTY})
 LISTED = INTERNAL | {Audience.FIRM_LIST}
@@ -118,6 +138,8 @@ class Info:
     required: Condition | None = None
     asked: Condition | None = None
     merge: Merge = Merge.LATER
+    settled_by: Authority | None = None
+    """Who is believed across registrations, where `merge` does not tell it already."""
     audiences: frozenset[Audience] = INTERNAL
     sensitivity: Sensitivity = Sensitivity.PERSONAL
     roster: tuple[str, ...] = ()
@@ -126,6 +148,15 @@ class Info:
     hint_en: str = ""
     since: int = 1
     """Schema that brought the field; phones of older ones do not know it."""
+
+    @property
+    def authority(self) -> Authority:
+        """Which of several registrations of one person is believed about this field.
+
+        What two phones may not overwrite, the home answers for; what a later edit may replace, the
+        latest visit does.
+        """
+        return self.settled_by or _AUTHORITY_OF_MERGE[self.merge]
 
     def label(self, lang: str = "zh") -> str:
         """Return the label in `lang` ("zh" or "en")."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from server.services.labourers import ETHNIC, card_fields, reveal_fields
 from server.storage import labour as storage
 from server.storage.accounts import Firm
 from server.storage.divisions import place_names
+from server.storage.persons import PersonMember, registrations_of
 from shared_schemas.codes.divisions import division
 from shared_schemas.errors import ChushanError
 from shared_schemas.fields import Declared, age_on
@@ -351,7 +352,7 @@ def _list_rows(
     elsewhere = sorted({p for row in rows for p in row.partners} - set(numbers))
     listed = dict(numbers) | storage.list_numbers(conn, pull_id, firm.counties, elsewhere)
     pairs = pair_numbers(rows, listed)
-    holds = storage.holds_on(conn, firm.counties, list(numbers))
+    holds = _holds_on(conn, firm, [(row.county, row.member_id) for row in rows], now_ms)
     counties = {f"{row.county}000000" for row in rows}
     names = place_names(conn, counties | {f"{row.village_code[:9]}000" for row in rows})
 
@@ -396,6 +397,54 @@ def pair_numbers(rows: Iterable[Any], listed: Mapping[str, int]) -> dict[str, in
     return pairs
 
 
+Key = tuple[str, str]
+"""County and member id."""
+
+
+def _holds_on(
+    conn: Connection,
+    firm: Firm,
+    keys: Sequence[Key],
+    now_ms: int,
+    persons: Mapping[Key, Sequence[PersonMember]] | None = None,
+) -> dict[Key, Row[Any]]:
+    """Return the hold that counts on each person, by whichever of his registrations it was made.
+
+    Two firms may hold two registrations that turn out to be one person: the earlier hold counts,
+    and the other begins to count again should the two be taken apart.
+    """
+    if persons is None:
+        persons = registrations_of(conn, keys)
+    every = {row.member_id for rows in persons.values() for row in rows} | {m for _, m in keys}
+    holds = storage.holds_on(conn, firm.counties, sorted(every))
+    found = {}
+    for county, member_id in keys:
+        own = [row.member_id for row in persons.get((county, member_id), ())] or [member_id]
+        best = _hold_that_counts([holds[county, m] for m in own if (county, m) in holds],
+                                 firm.org_id, now_ms)  # fmt: skip
+        if best is not None:
+            found[county, member_id] = best
+    return found
+
+
+def _hold_that_counts(holds: Sequence[Row[Any]], org_id: str, now_ms: int) -> Row[Any] | None:
+    in_force = [held for held in holds if held.until_ms > now_ms]
+    if in_force:
+        return min(in_force, key=lambda h: (h.until_ms - HOLD_MS * (1 + h.extended), h.org_id))
+    return max(holds, key=lambda held: (held.org_id == org_id, held.until_ms), default=None)
+
+
+def _person_key(key: Key, persons: Mapping[Key, Sequence[PersonMember]]) -> Key:
+    """Return what one person has in common, whichever of his registrations is meant."""
+    return key[0], min((row.member_id for row in persons.get(key, ())), default=key[1])
+
+
+def _is_barred(key: Key, persons: Mapping[Key, Sequence[PersonMember]]) -> bool:
+    """Tell whether another registration of a person keeps him from being listed by any."""
+    rows = persons.get(key, ())
+    return bool(rows) and not any(row.listed for row in rows)
+
+
 def _days_between(earlier: str | None, later: str) -> int | None:
     if earlier is None:
         return None
@@ -421,22 +470,35 @@ def hold_listed(
     the same firm may hold that person again. `conn` must be writing.
     """
     people = _listed(conn, firm, pull_id, list_nos)
-    holds = storage.holds_on(conn, firm.counties, [p.member_id for p in people.values()])
+    keys = [(row.county, row.member_id) for row in people.values()]
+    persons = registrations_of(conn, keys, lock=True)
+    holds = _holds_on(conn, firm, keys, now_ms, persons)
+    given: dict[Key, HoldAnswer] = {}
     answers, kept = [], []
     for list_no in dict.fromkeys(list_nos):
         person = people.get(list_no)
-        code, extended, until_ms = "not_found", False, now_ms + HOLD_MS
-        if person is not None:
-            held = holds.get((person.county, person.member_id))
-            code, extended, until_ms = _hold_verdict(person, held, firm.org_id, now_ms)
-        answers.append(
+        if person is None:
+            answers.append(HoldAnswer(list_no, False, code="not_found"))
+            continue
+        key = (person.county, person.member_id)
+        one = _person_key(key, persons)
+        if one in given:  # the pull listed him twice, before it was known that the two are one
+            answers.append(replace(given[one], list_no=list_no))
+            continue
+        held = holds.get(key)
+        code, extended, until_ms = _hold_verdict(person, held, firm.org_id, now_ms)
+        if _is_barred(key, persons):
+            code = "wrong_state"
+        answer = (
             HoldAnswer(list_no, False, code=code) if code else HoldAnswer(list_no, True, until_ms)
         )
-        if person is not None and not code:
+        answers.append(answer)
+        given[one] = answer
+        if not code:
             kept.append(
                 {
                     "county": person.county,
-                    "member_id": person.member_id,
+                    "member_id": held.member_id if held is not None and extended else key[1],
                     "org_id": firm.org_id,
                     "until_ms": until_ms,
                     "extended": extended,
@@ -494,14 +556,17 @@ def reveal_listed(
     person = _listed(conn, firm, pull_id, [list_no]).get(list_no)
     if person is None:
         raise ChushanError("not_found", "这份名单里没有这个序号")
-    if person.gone or not person.share_hr:
-        raise ChushanError("wrong_state", "本人已撤回同意或已不在名单")
     key = (person.county, person.member_id)
-    held = storage.holds_on(conn, firm.counties, [person.member_id]).get(key)
+    persons = registrations_of(conn, [key], lock=True)
+    if person.gone or not person.share_hr or _is_barred(key, persons):
+        raise ChushanError("wrong_state", "本人已撤回同意或已不在名单")
+    held = _holds_on(conn, firm, [key], now_ms, persons).get(key)
     if held is not None and held.until_ms > now_ms and held.org_id != firm.org_id:
         raise ChushanError("held_by_other")
     told = storage.people_revealed_since(conn, firm.org_id, day_start_ms)
-    if key not in told and len(told) >= per_day:
+    persons = registrations_of(conn, {*told, key})
+    told = {_person_key(one, persons) for one in told}
+    if _person_key(key, persons) not in told and len(told) >= per_day:
         raise ChushanError("limit_reached", f"每天最多查看 {per_day} 人的联系方式")
     storage.add_reveal(
         conn,

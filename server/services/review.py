@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from server.services.apply_changes import COUNTY, Author, apply_changes, next_n
 from server.services.labourers import store_labourers, store_many_labourers
+from server.services.persons import follow_households
 from server.storage import decisions as storage
 from server.storage.accounts import User
 from server.storage.audit import add_audit
@@ -87,6 +88,7 @@ def approve(
             "approved_values": approved_values(records),
         },
     )
+    follow_households(conn, county, [household_id], now_ms=now_ms)
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=APPROVED,
               target_kind="household", target_id=household_id,
               detail={"bundle_seq": bundle_seq, "lane": row.lane})  # fmt: skip
@@ -185,6 +187,7 @@ def void(
         {"state": "void", "comments": [], "decided_by": user.id, "decided_at_ms": now_ms},
     )  # fmt: skip
     storage.forget_labourers(conn, county, household_id)
+    follow_households(conn, county, [household_id], now_ms=now_ms)
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=VOIDED,
               target_kind="household", target_id=household_id,
               detail={"reason": reason.strip()})  # fmt: skip
@@ -244,6 +247,7 @@ def approve_village(
             by=user.id,
             now_ms=now_ms,
         )
+        follow_households(conn, county, good, now_ms=now_ms)
     result = VillageApproval(len(good), len(wanted) - len(good))
     for household_id in good:
         add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=APPROVED,

@@ -31,6 +31,7 @@ from server.storage.tables import (
     county_counter,
     departure,
     feed_commit,
+    person_member,
     record_tables,
     review,
 )
@@ -136,7 +137,7 @@ def commit_of(conn: Connection, county: str, seq: int) -> Commit | None:
 
 def feed_tables() -> dict[str, Table]:
     """Return the tables whose rows phones keep, by the kind that the feed calls them."""
-    return {**record_tables(), "review": review, "conflict": conflict}
+    return {**record_tables(), "review": review, "conflict": conflict, "person": person_member}
 
 
 def _within(table: Table, county: str, scope: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Row,
     Select,
@@ -29,6 +30,7 @@ from server.storage.tables import (
     list_pull,
     list_pull_row,
     organisation,
+    person_member,
     reveal,
 )
 
@@ -62,11 +64,31 @@ class Criteria:
     township: str | None = None
 
 
-def _held_by_others(criteria: Criteria) -> Select[Any]:
-    return select(hold.c.member_id).where(
+def _held_by_others(criteria: Criteria) -> CompoundSelect[Any]:
+    held = select(hold.c.member_id).where(
         hold.c.county.in_(criteria.counties),
         hold.c.org_id != criteria.org_id,
         hold.c.until_ms > criteria.now_ms,
+    )
+    return held.union(_same_person_as(held, criteria.counties))
+
+
+def _same_person_as(members: Select[Any], counties: Sequence[str]) -> Select[Any]:
+    """Return the other registrations of the persons that some registrations belong to."""
+    own, other = person_member.alias("own"), person_member.alias("other")
+    return (
+        select(other.c.member_id)
+        .join(own, and_(own.c.county == other.c.county, own.c.person_id == other.c.person_id))
+        .where(other.c.county.in_(counties), own.c.member_id.in_(members))
+    )
+
+
+def _listed_elsewhere(criteria: Criteria) -> Select[Any]:
+    """Return the registrations of persons who are listed by another of theirs, or by none."""
+    return select(person_member.c.member_id).where(
+        person_member.c.county.in_(criteria.counties),
+        person_member.c.person_id.is_not(None),
+        ~person_member.c.listed,
     )
 
 
@@ -89,6 +111,7 @@ def _is_available(criteria: Criteria) -> ColumnElement[bool]:
         l.birth_date <= criteria.born_on_or_before,
         # Few people are held, so they are looked up once, not asked about for every row.
         l.member_id.not_in(_held_by_others(criteria)),
+        l.member_id.not_in(_listed_elsewhere(criteria)),
     ]
     if criteria.born_after is not None:
         conditions.append(l.birth_date > criteria.born_after)
@@ -152,18 +175,23 @@ def available_labourers(
             .limit(limit)
         )
         if not_in_pull is not None:
-            query = query.where(~_listed_by(not_in_pull))
+            query = query.where(~_listed_by(not_in_pull, (county,)))
         found += conn.execute(query).all()
     found.sort(key=lambda row: (row.confirmed_on, row.member_id), reverse=True)
     return found[:limit]
 
 
-def _listed_by(pull_id: str) -> ColumnElement[bool]:
-    return exists().where(
+def _listed_by(pull_id: str, counties: Sequence[str]) -> ColumnElement[bool]:
+    """Tell whether a pull listed a labourer, by this registration of his or by another."""
+    by_this = exists().where(
         list_pull_row.c.county == labourer.c.county,
         list_pull_row.c.pull_id == pull_id,
         list_pull_row.c.member_id == labourer.c.member_id,
     )
+    in_pull = select(list_pull_row.c.member_id).where(
+        list_pull_row.c.county.in_(counties), list_pull_row.c.pull_id == pull_id
+    )
+    return or_(by_this, labourer.c.member_id.in_(_same_person_as(in_pull, counties)))
 
 
 def available_among(
@@ -180,7 +208,7 @@ def available_among(
             _is_available(criteria), labourer.c.member_id.in_(member_ids[start : start + CHUNK])
         )
         if not_in_pull is not None:
-            query = query.where(~_listed_by(not_in_pull))
+            query = query.where(~_listed_by(not_in_pull, criteria.counties))
         found += conn.execute(query).all()
     return found
 
@@ -322,18 +350,21 @@ def add_reveal(conn: Connection, values: Mapping[str, Any]) -> None:
 def pulls_of_county(conn: Connection, county: str, *, limit: int = 200) -> list[Row[Any]]:
     """Return who pulled people of a county, newest first.
 
-    Columns: pull_id, at_ms, org_id, org_name, purpose, channel, filters, rows (of this county only)
-    and reveals (of them).
+    Columns: pull_id, at_ms, org_id, org_name, purpose, channel, filters, rows (persons of this
+    county only) and reveals (of them).
     """
+    person = func.coalesce(person_member.c.person_id, list_pull_row.c.member_id)
     counted = (
-        select(list_pull_row.c.pull_id, func.count().label("rows"))
+        select(list_pull_row.c.pull_id, func.count(person.distinct()).label("rows"))
+        .outerjoin(person_member, _of_registration(list_pull_row))
         .where(list_pull_row.c.county == county)
         .group_by(list_pull_row.c.pull_id)
         .subquery()
     )
+    known = func.coalesce(person_member.c.person_id, reveal.c.member_id)
     revealed = (
-        select(func.count())
-        .select_from(reveal)
+        select(func.count(known.distinct()))
+        .select_from(reveal.outerjoin(person_member, _of_registration(reveal)))
         .where(reveal.c.county == county, reveal.c.pull_id == list_pull.c.id)
         .scalar_subquery()
     )
@@ -355,6 +386,12 @@ def pulls_of_county(conn: Connection, county: str, *, limit: int = 200) -> list[
         .limit(limit)
     )
     return list(conn.execute(query).all())
+
+
+def _of_registration(table: Any) -> ColumnElement[bool]:
+    return and_(
+        person_member.c.county == table.c.county, person_member.c.member_id == table.c.member_id
+    )
 
 
 def pulls_of_firm(conn: Connection, org_id: str, *, limit: int = 50) -> list[Row[Any]]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from server.storage.changes import count_held
+from server.storage.persons import OPEN, pair_counts
 from server.storage.tables import (
     audit,
     change,
@@ -32,6 +33,7 @@ from server.storage.tables import (
     incarnation,
     labourer,
     organisation,
+    person_member,
     record_tables,
     reveal,
     review,
@@ -315,6 +317,7 @@ def waiting_counts(conn: Connection, county: str, scope: str) -> dict[str, int]:
         "review": conn.execute(waiting).scalar_one(),
         "conflicts": conn.execute(open_ones).scalar_one(),
         "held": count_held(conn, county),
+        "duplicates": pair_counts(conn, county, scope)[OPEN],
     }
 
 
@@ -500,14 +503,27 @@ def day_figures(conn: Connection, county: str, scope: str, since_ms: int) -> Day
 
     decided = review.c.decided_at_ms >= since_ms
     listed = and_(_within(labourer, county, scope), ~labourer.c.gone)
+    is_one_of = and_(
+        person_member.c.county == labourer.c.county,
+        person_member.c.member_id == labourer.c.member_id,
+    )
+    person = func.coalesce(person_member.c.person_id, labourer.c.member_id)
+
+    def count_persons(*where: Any) -> int:
+        counted = select(func.count(person.distinct())).select_from(
+            labourer.outerjoin(person_member, is_one_of)
+        )
+        return conn.execute(counted.where(*where)).scalar_one()
+
+    by_it = or_(person_member.c.person_id.is_(None), person_member.c.listed)
     return Day(
         submitted=count(review, mine, review.c.submitted_at_ms >= since_ms),
         approved=count(review, mine, review.c.state == "approved", decided),
         returned=count(review, mine, review.c.state == "returned", decided),
         changes=count(change, _within(change, county, scope),
                       change.c.received_at_ms >= since_ms),
-        people=count(labourer, listed),
-        consented=count(labourer, listed, labourer.c.share_hr),
+        people=count_persons(listed),
+        consented=count_persons(listed, labourer.c.share_hr, by_it),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -85,7 +86,7 @@ def _record_table(kind: RecordKind, known: MetaData) -> Table:
     table = Table(kind.name, known, *columns)
     Index(None, table.c.county, table.c.seq)
     Index(None, table.c.county, table.c.village_code)
-    for name in ("household_id", "member_id", "id_no", "registry_no", "phone"):
+    for name in ("household_id", "member_id", "id_no", "registry_no", "phone", "birth_date"):
         if name in table.c:
             Index(None, table.c.county, table.c[name])
     return table
@@ -336,6 +337,76 @@ departure = _table(
 stands for all that belongs to it."""
 Index(None, departure.c.county, departure.c.seq)
 Index(None, departure.c.county, departure.c.village_code)
+
+candidate_pair = _table(
+    "candidate_pair",
+    _county(),
+    Column("left_id", String(17), primary_key=True),
+    Column("right_id", String(17), primary_key=True),
+    Column("score", Float, nullable=False),
+    Column("breakdown", JsonText, nullable=False),
+    Column("reasons", JsonText, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("proposed_at_ms", BigInteger, nullable=False),
+    Column("decided_by", String(17)),
+    Column("decided_at_ms", BigInteger),
+    Column("note", Text),
+)
+"""Two registrations of a county that may be one person, the lower id on the left. `state`: open,
+merged, not_same or unsure. `breakdown`: [{comparison, level, weight}]; the weights add up to the
+score. `reasons`: codes of the keys that found the pair, and of what keeps the machine from linking
+it. Pairs across counties are kept elsewhere, by keyed hashes: neither county may read the other's."""
+Index(None, candidate_pair.c.county, candidate_pair.c.state, candidate_pair.c.score)
+Index(None, candidate_pair.c.county, candidate_pair.c.right_id)
+
+person_link = _table(
+    "person_link",
+    _county(),
+    Column("id", String(17), primary_key=True),
+    Column("left_id", String(17), nullable=False),
+    Column("right_id", String(17), nullable=False),
+    Column("source", String(10), nullable=False),
+    Column("chosen", JsonText, nullable=False),
+    Column("confirmed", JsonText, nullable=False),
+    Column("reason", Text),
+    Column("linked_by", String(17)),
+    Column("linked_at_ms", BigInteger, nullable=False),
+    Column("withdrawn_by", String(17)),
+    Column("withdrawn_at_ms", BigInteger),
+    Column("withdrawn_reason", Text),
+)
+"""That two registrations are one person. Undo sets `withdrawn_at_ms`; the records are never touched.
+`source`: machine or person. `chosen`: {field: registration} where a person decided against the
+authority of the field. `confirmed`: codes of what spoke against it and was confirmed (`golden.Clash`)."""
+Index(
+    "uq_person_link_one_in_force",
+    person_link.c.county,
+    person_link.c.left_id,
+    person_link.c.right_id,
+    unique=True,
+    sqlite_where=person_link.c.withdrawn_at_ms.is_(None),
+    postgresql_where=person_link.c.withdrawn_at_ms.is_(None),
+)
+Index(None, person_link.c.county, person_link.c.right_id)
+
+person_member = _table(
+    "person_member",
+    _county(),
+    Column("member_id", String(17), primary_key=True),
+    Column("household_id", String(17), nullable=False),
+    Column("village_code", String(12), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("person_id", String(13)),
+    Column("registrations", Integer, nullable=False),
+    Column("listed", Boolean, nullable=False),
+)
+"""Registrations that belong to a person of several, derived from the links in force. `person_id` is
+NULL once the last link of one was taken back. `listed`: whether this is the registration by which
+the person stands on the labour list; where any of them refuses, none is."""
+Index(None, person_member.c.county, person_member.c.person_id)
+Index(None, person_member.c.county, person_member.c.household_id)
+Index(None, person_member.c.county, person_member.c.seq)
+Index(None, person_member.c.county, person_member.c.village_code)
 
 labourer = _table(
     "labourer",

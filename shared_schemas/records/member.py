@@ -13,6 +13,7 @@ from shared_schemas.fields import (
     INTERNAL,
     LISTED,
     REVEALED,
+    Authority,
     Code,
     Codes,
     Day,
@@ -161,7 +162,13 @@ class Member(ma.Schema):
         merge=Merge.HOLD,
     )
     lives_here = Flag("常住本户", "Lives here", group="family", required=_here, asked=_here)
-    hukou_village = DivisionCode("户籍所在地", "Registered residence", group="family", asked=_here)
+    hukou_village = DivisionCode(
+        "户籍所在地",
+        "Registered residence",
+        group="family",
+        asked=_here,
+        settled_by=Authority.HOME,
+    )
     phone = Phone(
         "本人手机",
         "Own phone",
@@ -177,6 +184,7 @@ class Member(ma.Schema):
         "Ethnic group",
         codes="ethnic",
         group="background",
+        settled_by=Authority.HOME,
         required=_adult_here,
         asked=_adult_here,
         sensitivity=Sensitivity.SENSITIVE,
