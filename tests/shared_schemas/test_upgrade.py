@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared_schemas import SCHEMA_VERSION, codes
@@ -69,12 +69,14 @@ def test_every_schema_before_this_one_is_frozen() -> None:
     assert tuple(range(1, SCHEMA_VERSION)) == SCHEMAS
 
 
+@settings(deadline=None)
 @given(old)
 def test_down_undoes_up_on_all_that_the_old_schema_knows(case: Any) -> None:
     schema, kind, values = case
     assert down(kind, up(kind, values, schema), schema) == values
 
 
+@settings(deadline=None)
 @given(old)
 def test_step_by_step_is_the_same_as_at_once(case: Any) -> None:
     schema, kind, values = case
@@ -84,6 +86,7 @@ def test_step_by_step_is_the_same_as_at_once(case: Any) -> None:
     assert by_steps == up(kind, values, schema)
 
 
+@settings(deadline=None)
 @given(old)
 def test_what_was_good_stays_good_and_nothing_is_called_by_its_old_name(case: Any) -> None:
     schema, kind, values = case
@@ -94,6 +97,7 @@ def test_what_was_good_stays_good_and_nothing_is_called_by_its_old_name(case: An
     assert len(lifted) == len(values)
 
 
+@settings(deadline=None)
 @given(present)
 def test_an_old_phone_is_told_only_fields_and_codes_that_it_knows(case: Any) -> None:
     schema, kind, values = case
@@ -107,6 +111,7 @@ def test_an_old_phone_is_told_only_fields_and_codes_that_it_knows(case: Any) -> 
             assert value is None or isinstance(value, bool)
 
 
+@settings(deadline=None)
 @given(present, st.data())
 def test_a_finer_answer_gives_way_only_to_what_the_old_phone_can_tell_apart(
     case: Any, data: st.DataObject

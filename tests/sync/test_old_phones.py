@@ -49,10 +49,10 @@ from server.storage.meta import EPOCH, set_meta_value
 from server.storage.records import records_by_id
 from server.storage.reviews import reviews_of
 from shared_schemas import SCHEMA_VERSION, codes, wire
+from shared_schemas import fields as types
 from shared_schemas import records as declared
 from shared_schemas.changes import content_hash
 from shared_schemas.codes import Code, CodeList
-from shared_schemas.fields import Text
 from shared_schemas.protocol import PACKED
 from shared_schemas.records import RecordKind, record_kind, record_kinds
 from shared_schemas.records.member import Member
@@ -242,16 +242,25 @@ def test_the_reviewers_words_reach_an_old_phone_at_the_field_as_it_calls_it(
 
 
 @pytest.fixture
-def county_url(enrolled: Flask) -> Iterator[str]:
-    """Serve the enrolled server on loopback."""
+def served(app: Flask) -> Iterator[str]:
+    """Serve the server on loopback; yield its address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    http = make_server("127.0.0.1", 0, enrolled, threaded=True)
+    http = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{http.server_port}"
     http.shutdown()
     thread.join()
     http.server_close()
+
+
+def a_store(path: Path, clock: Clock, url: str, token: str) -> Store:
+    """Return the database of a new phone that has this token."""
+    store = open_store(path, clock=clock)
+    with store.writing() as connection:
+        put(connection, "server", url)
+        put(connection, "token", token)
+    return store
 
 
 @pytest.fixture
@@ -323,12 +332,12 @@ def test_an_update_of_the_app_shows_what_waits_and_the_reviewers_words(clock, up
 
 
 def test_an_updated_app_sends_old_work_as_it_was_and_goes_on_in_todays_words(
-    enrolled, engine, county_url, updated, before, frozen
+    enrolled, engine, served, updated, before, frozen
 ):
     push_all(enrolled, frozen)
     family = frozen.about["family"]
     with updated.writing() as connection:
-        put(connection, "server", county_url)
+        put(connection, "server", served)
     opened = visit(updated, family["drafted_household"])
     fill = {
         "village_code": VILLAGE_OF_PHONES, "relocated": False, "category": "1", "dibao": False,
@@ -462,16 +471,10 @@ def test_no_and_a_couples_room_said_apart_are_a_conflict_in_the_words_of_each(
     assert old.records["conflict", conflict_id]["decided_value"] is True
 
 
-def test_todays_app_can_be_made_to_speak_as_an_old_one(app, engine, tmp_path, clock):
+def test_todays_app_can_be_made_to_speak_as_an_old_one(app, engine, tmp_path, clock, served):
     """What the simulation's older phones are made of."""
-    http = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
     new, family = a_couples_wish(app, engine)
-    store = open_store(tmp_path / "old.db", clock=clock)
-    with store.writing() as connection:
-        put(connection, "server", f"http://127.0.0.1:{http.server_port}")
-        put(connection, "token", a_phone(app, engine).token)
+    store = a_store(tmp_path / "old.db", clock, served, a_phone(app, engine).token)
     with of_schema(1):
         assert sync_once(store, timeout_s=20).error is None
         opened = visit(store, family.household)
@@ -486,9 +489,27 @@ def test_todays_app_can_be_made_to_speak_as_an_old_one(app, engine, tmp_path, cl
     assert now["intention", family.intention]["lodging"] == "2"
     assert now["household", family.household]["split_on"] == "2026-01-10", "not its to say"
     store.close()
-    http.shutdown()
-    thread.join()
-    http.server_close()
+
+
+def test_an_updated_app_fetches_what_the_older_one_was_not_sent(
+    app, engine, tmp_path, clock, served
+):
+    _, family = a_couples_wish(app, engine)
+    store = a_store(tmp_path / "phone.db", clock, served, a_phone(app, engine).token)
+    with of_schema(1):
+        assert sync_once(store, timeout_s=20).error is None
+    before = visit(store, family.household)
+    assert "split_on" not in before.household.values
+    assert before.record(family.intention).values["lodging"] == "1"
+    with store.writing() as connection:
+        put(connection, "schema", 1)
+    store.close()
+    store = open_store(tmp_path / "phone.db", clock=clock)
+    assert sync_once(store, timeout_s=20).error is None
+    after = visit(store, family.household)
+    assert after.household.values["split_on"] == "2026-01-10"
+    assert after.record(family.intention).values["lodging"] == "2"
+    store.close()
 
 
 # --- phones that are newer, and apps that are too old ---
@@ -524,7 +545,11 @@ def test_what_an_older_server_did_not_understand_is_applied_at_its_upgrade(
     monkeypatch.setattr(
         codes, "code_list", lambda name: wider if name == "work_form" else plain(name)
     )
-    schema = type("Member", (Member,), {"boots": Text("雨靴", "Boots", group="skills", since=4)})
+    fields = {
+        "boots": types.Text("雨靴", "Boots", group="skills", since=4),
+        "work_form": types.Code("就业形式", "Form of work", codes="work_form", group="work"),
+    }
+    schema = type("Member", (Member,), fields)
     kind = record_kind("member")
     monkeypatch.setitem(declared._KINDS, "member", RecordKind("member", schema, kind.zh, kind.en))
     assert upgrade_database(engine) == ["member.boots"]
@@ -543,7 +568,8 @@ def test_what_an_older_server_did_not_understand_is_applied_at_its_upgrade(
     assert member.extra == {}
     # Who wrote the unknown field is known: an edit that has not seen it meets it.
     other = a_phone(app, engine)
-    assert other.edit("member", family.member, base=1, boots="拖鞋")["outcome"] == "conflict"
+    unseen = other.edit("member", family.member, base=done["seq"], boots="拖鞋")
+    assert unseen["outcome"] == "conflict"
 
 
 def test_a_change_that_is_still_not_understood_goes_on_waiting(app, engine):
@@ -561,14 +587,14 @@ def test_a_change_that_is_still_not_understood_goes_on_waiting(app, engine):
 
 
 def test_a_retired_schema_is_refused_the_pull_and_never_the_push(
-    enrolled, engine, county_url, updated, frozen, monkeypatch
+    enrolled, engine, served, updated, frozen, monkeypatch
 ):
     monkeypatch.setattr(build_pull, "OLDEST_PULLED_SCHEMA", SCHEMA_VERSION)
     push_all(enrolled, frozen)
     refused = get_frozen(enrolled, frozen, frozen.read("pull")["request"])
     assert (refused.status_code, refused.json["code"]) == (409, "app_too_old")
     with updated.writing() as connection:
-        put(connection, "server", county_url)
+        put(connection, "server", served)
     with of_schema(frozen.schema):
         result = sync_once(updated, timeout_s=20)
     assert result.error is not None
@@ -577,29 +603,22 @@ def test_a_retired_schema_is_refused_the_pull_and_never_the_push(
 
 
 @pytest.mark.parametrize("schema", [SCHEMA_VERSION, SCHEMA_VERSION + 1])
-def test_the_phone_says_when_the_app_is_due(app, engine, tmp_path, clock, monkeypatch, schema):
+def test_the_phone_says_when_the_app_is_due(
+    app, engine, tmp_path, clock, served, monkeypatch, schema
+):
     from server.services import say_hello
 
     monkeypatch.setattr(say_hello, "SCHEMA_VERSION", schema)
-    http = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    store = open_store(tmp_path / "phone.db", clock=clock)
-    with store.writing() as connection:
-        put(connection, "server", f"http://127.0.0.1:{http.server_port}")
-        put(connection, "token", a_phone(app, engine).token)
+    store = a_store(tmp_path / "phone.db", clock, served, a_phone(app, engine).token)
     result = sync_once(store, timeout_s=20)
     assert result.error is None
     assert ("请更新本应用" in result.words("zh")) is (schema > SCHEMA_VERSION)
     assert ("Update this app" in result.words("en")) is (schema > SCHEMA_VERSION)
     store.close()
-    http.shutdown()
-    thread.join()
-    http.server_close()
 
 
 def test_a_code_that_the_app_does_not_know_stays_and_stands_in_nobodys_way(
-    enrolled, engine, county_url, updated, frozen, clock
+    enrolled, engine, served, updated, frozen, clock
 ):
     push_all(enrolled, frozen)
     family = frozen.about["family"]
@@ -609,7 +628,7 @@ def test_a_code_that_the_app_does_not_know_stays_and_stands_in_nobodys_way(
             update(table).where(table.c.id == family["head"]).values(marital="95", ethnic="88")
         )
     with updated.writing() as connection:
-        put(connection, "server", county_url)
+        put(connection, "server", served)
     assert sync_once(updated, timeout_s=20).error is None
     opened = visit(updated, family["household"])
     head = opened.record(family["head"])
