@@ -6,9 +6,10 @@ import secrets
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from server.storage.accounts import user_names
 from server.storage.changes import count_outcomes
@@ -29,7 +30,7 @@ from server.storage.review_pages import device_labels
 from shared_schemas import SCHEMA_VERSION
 from shared_schemas.errors import ChushanError
 from shared_schemas.protocol import MAX_PAGE, OLDEST_PULLED_SCHEMA, ROWS_PER_LINE
-from shared_schemas.records import is_record_kind, record_kinds
+from shared_schemas.records import RecordKind, is_record_kind, record_kinds
 from shared_schemas.upgrade import down, field_down
 
 REVIEW_FIELDS = ("state", "comments", "decided_at_ms")
@@ -187,9 +188,7 @@ def _rows(conn: Connection, county: str, scope: str, after: int, last: int) -> l
     tables = feed_tables()
     for kind in record_kinds():
         table = tables[kind.name]
-        names = tuple(name for name in kind.fields if name in table.c)
-        columns: list[Any] = [table.c.extra, table.c.id, table.c.seq]
-        columns += [table.c[name].label(f"v_{name}") for name in names]
+        names, columns = _columns(kind, table)
         found = rows_between(
             conn, table, columns, county=county, scope=scope, after=after, last=last
         )
@@ -201,6 +200,13 @@ def _rows(conn: Connection, county: str, scope: str, after: int, last: int) -> l
         entries.append((row[1], "departed", ("kind",), row, None))
     entries.sort(key=lambda entry: entry[0])
     return entries
+
+
+@cache
+def _columns(kind: RecordKind, table: Table) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    names = tuple(name for name in kind.fields if name in table.c)
+    values = (table.c[name].label(f"v_{name}") for name in names)
+    return names, (table.c.extra, table.c.id, table.c.seq, *values)
 
 
 def _reviews(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    CompoundSelect,
     Connection,
+    Select,
     Table,
     bindparam,
     column,
     func,
     insert,
+    literal,
     select,
     union_all,
     update,
@@ -106,32 +110,36 @@ class Commit:
     tag: str
 
 
+def _commits(*conditions: Any) -> Select[Any]:
+    return (
+        select(feed_commit.c.seq, feed_commit.c.tag)
+        .where(feed_commit.c.county == _COUNTY, *conditions)
+        .order_by(feed_commit.c.seq)
+    )
+
+
+_COUNTY = bindparam("county")
+_COMMIT_OF = _commits(feed_commit.c.seq >= bindparam("seq")).limit(1)
+_COMMITS_FROM = _commits(
+    feed_commit.c.seq >= bindparam("first"),
+    feed_commit.c.seq
+    <= select(feed_commit.c.seq)
+    .where(feed_commit.c.county == _COUNTY, feed_commit.c.seq >= bindparam("last"))
+    .order_by(feed_commit.c.seq)
+    .limit(1)
+    .scalar_subquery(),
+)
+
+
 def commits_from(conn: Connection, county: str, first: int, last: int) -> list[Commit]:
     """Return the commits that the numbers from `first` to `last` belong to, in order."""
-    end = (
-        select(feed_commit.c.seq)
-        .where(feed_commit.c.county == county, feed_commit.c.seq >= last)
-        .order_by(feed_commit.c.seq)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        select(feed_commit.c.seq, feed_commit.c.tag)
-        .where(feed_commit.c.county == county, feed_commit.c.seq >= first, feed_commit.c.seq <= end)
-        .order_by(feed_commit.c.seq)
-    )
-    return [Commit(row.seq, row.tag) for row in conn.execute(query)]
+    asked = {"county": county, "first": first, "last": last}
+    return [Commit(row.seq, row.tag) for row in conn.execute(_COMMITS_FROM, asked)]
 
 
 def commit_of(conn: Connection, county: str, seq: int) -> Commit | None:
     """Return the commit that a number belongs to, None when it was never taken."""
-    query = (
-        select(feed_commit.c.seq, feed_commit.c.tag)
-        .where(feed_commit.c.county == county, feed_commit.c.seq >= seq)
-        .order_by(feed_commit.c.seq)
-        .limit(1)
-    )
-    row = conn.execute(query).first()
+    row = conn.execute(_COMMIT_OF, {"county": county, "seq": seq}).first()
     return None if row is None else Commit(row.seq, row.tag)
 
 
@@ -140,33 +148,48 @@ def feed_tables() -> dict[str, Table]:
     return {**record_tables(), "review": review, "conflict": conflict, "person": person_member}
 
 
-def _within(table: Table, county: str, scope: str) -> Any:
-    is_within = (table.c.county == county) & table.c.village_code.between(*_range(scope))
+# Every sync asks these, and building a statement costs more than running it: they are built once.
+
+
+def _within(table: Table) -> Any:
+    scope = bindparam("low"), bindparam("high")
+    is_within = (table.c.county == _COUNTY) & table.c.village_code.between(*scope)
     if table is departure:
         # Who sees the new village too has the record from there.
-        is_within &= ~departure.c.to_village.between(*_range(scope))
+        is_within &= ~departure.c.to_village.between(*scope)
     return is_within
 
 
-def _range(scope: str) -> tuple[str, str]:
-    return scope.ljust(12, "0"), scope.ljust(12, "9")
+def _asked(county: str, scope: str, **more: int) -> dict[str, Any]:
+    return {"county": county, "low": scope.ljust(12, "0"), "high": scope.ljust(12, "9"), **more}
+
+
+@cache
+def _page(tables: tuple[Table, ...]) -> Select[Any]:
+    parts = [
+        select(
+            select(table.c.seq)
+            .where(_within(table), table.c.seq > bindparam("after"))
+            .order_by(table.c.seq)
+            .limit(bindparam("most"))
+            .subquery()
+        )
+        for table in tables
+    ]
+    every = union_all(*parts).subquery()
+    return select(every.c.seq).order_by(every.c.seq).limit(bindparam("most"))
 
 
 def page_seqs(conn: Connection, county: str, scope: str, after: int, limit: int) -> list[int]:
     """Return the numbers of the next rows of a scope, at most `limit`, in order."""
-    parts = [
-        select(
-            select(table.c.seq)
-            .where(_within(table, county, scope), table.c.seq > after)
-            .order_by(table.c.seq)
-            .limit(limit)
-            .subquery()
-        )
-        for table in (*feed_tables().values(), departure)
-    ]
-    every = union_all(*parts).subquery()
-    query = select(every.c.seq).order_by(every.c.seq).limit(limit)
-    return list(conn.execute(query).scalars())
+    query = _page((*feed_tables().values(), departure))
+    return list(conn.execute(query, _asked(county, scope, after=after, most=limit)).scalars())
+
+
+@cache
+def _between(table: Table, columns: tuple[Column[Any], ...]) -> Select[Any]:
+    newer = table.c.seq > bindparam("after"), table.c.seq <= bindparam("last")
+    return select(*columns).where(_within(table), *newer).order_by(table.c.seq)
 
 
 def rows_between(
@@ -174,12 +197,8 @@ def rows_between(
     *, county: str, scope: str, after: int, last: int,
 ) -> list[Any]:  # fmt: skip
     """Return rows of one kind of the feed with `after` < seq <= `last`, in order."""
-    query = (
-        select(*columns)
-        .where(_within(table, county, scope), table.c.seq > after, table.c.seq <= last)
-        .order_by(table.c.seq)
-    )
-    return list(conn.execute(query).all())
+    query = _between(table, tuple(columns))
+    return list(conn.execute(query, _asked(county, scope, after=after, last=last)).all())
 
 
 def departures_between(
@@ -193,18 +212,27 @@ def departures_between(
     return [(row.record_id, row.seq, row.kind) for row in rows]
 
 
+@cache
+def _sums(tables: tuple[tuple[str, Table], ...]) -> CompoundSelect[Any]:
+    p, q = SUM_PRIMES
+    return union_all(
+        *(
+            select(
+                literal(kind).label("kind"),
+                func.count().label("rows"),
+                func.sum(table.c.seq).label("total"),
+                func.sum((table.c.seq % p) * (table.c.seq % q)).label("mixed"),
+            ).where(_within(table))
+            for kind, table in tables
+        )
+    )
+
+
 def sums_within(conn: Connection, county: str, scope: str) -> dict[str, list[int]]:
     """Return, for each kind of which there is any, [rows, sum of seq, mixed sum] (`changes.SUM_PRIMES`)."""
-    sums = {}
-    for kind, table in feed_tables().items():
-        seq = table.c.seq
-        query = select(
-            func.count(), func.sum(seq), func.sum((seq % SUM_PRIMES[0]) * (seq % SUM_PRIMES[1]))
-        ).where(_within(table, county, scope))
-        count, *rest = conn.execute(query).one()
-        if count:
-            sums[kind] = [count, *map(int, rest)]
-    return sums
+    query = _sums(tuple(feed_tables().items()))
+    found = conn.execute(query, _asked(county, scope)).all()
+    return {kind: [count, int(total), int(mixed)] for kind, count, total, mixed in found if count}
 
 
 def add_departures(conn: Connection, county: str, rows: Sequence[Mapping[str, Any]]) -> None:
