@@ -149,7 +149,10 @@ def put(connection: sqlite3.Connection, key: str, value: Any) -> None:
 
 def dumps(value: Any) -> str:
     """Return compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _compact(value)
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def tick(connection: sqlite3.Connection, clock: Callable[[], int]) -> int:

@@ -7,7 +7,7 @@ loses nor repeats a row.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -72,9 +72,9 @@ def _store_records(
     generation: int,
     pending: set[str],
 ) -> None:
-    fields = list(record_kind(kind).fields.items())
+    fields = record_kind(kind).fields
     connection.executemany(
-        _store_statement(kind, tuple(name for name, _ in fields)),
+        _store_statement(kind, tuple(fields)),
         [
             (record_id, seq, dumps(values), epoch, generation, *_cells(fields, values))
             for record_id, seq, values in rows
@@ -86,8 +86,13 @@ def _store_records(
             refresh(connection, kind, record_id)
 
 
-def _cells(fields: Sequence[tuple[str, Declared]], values: Mapping[str, Any]) -> list[Any]:
-    return [encode(field, values.get(name)) for name, field in fields]
+def _cells(fields: Mapping[str, Declared], values: Mapping[str, Any]) -> Iterable[Any]:
+    as_text = {
+        name: encode(fields[name], value)
+        for name, value in values.items()
+        if name in fields and (isinstance(value, list | dict) or fields[name].column == "JSON")
+    }
+    return map({**values, **as_text}.get, fields)
 
 
 @cache
