@@ -14,6 +14,7 @@ from importlib import import_module, metadata
 from typing import Any
 
 from kivy.app import App
+from kivy.base import ExceptionHandler, ExceptionManager
 from kivy.clock import Clock
 from kivy.core.window import Window
 from kivy.logger import Logger
@@ -24,7 +25,7 @@ from mobile.device import device
 from mobile.settings import Settings, load_settings, save_settings
 from mobile.theme import register_fonts, theme, ui
 from mobile.widgets.choice import Place
-from mobile.widgets.kit import EmptyState
+from mobile.widgets.kit import EmptyState, Toast
 from shared_schemas.codes import divisions
 from shared_schemas.records.member import HEAD
 
@@ -47,6 +48,21 @@ BACK_KEY = 27
 def local_day() -> str:
     """Return today's ISO date where the phone is."""
     return dt.date.today().isoformat()  # noqa: DTZ011 - the cadre's calendar, not UTC
+
+
+class FullPhone(ExceptionHandler):
+    """Says that an answer could not be stored where the phone is full; the app goes on."""
+
+    def handle_exception(self, exception: BaseException) -> int:
+        """Pass over a full phone; raise everything else."""
+        # Late: the database is opened after the first frame.
+        from mobile.storage.database import PhoneFull
+
+        if not isinstance(exception, PhoneFull):
+            return ExceptionManager.RAISE
+        Toast.say(ui("phone_full"))
+        App.get_running_app().show_again()
+        return ExceptionManager.PASS
 
 
 class ChushanApp(App):
@@ -77,6 +93,8 @@ class ChushanApp(App):
         self._dress()
         Window.softinput_mode = "below_target"
         Window.bind(on_keyboard=self._key, on_flip=self._first_frame)
+        self.full_phone = FullPhone()
+        ExceptionManager.add_handler(self.full_phone)
         self.manager = ScreenManager(transition=NoTransition())
         self.manager.add_widget(_opening_screen())
         return self.manager
@@ -127,6 +145,7 @@ class ChushanApp(App):
         """Keep what is still being typed, close the database."""
         self.flush()
         Window.unbind(on_keyboard=self._key, on_flip=self._first_frame)
+        ExceptionManager.remove_handler(self.full_phone)
         if self.store is not None:
             self.store.close()
 

@@ -61,6 +61,7 @@ ERRORS: dict[str, ErrorCode] = {
         ErrorCode("limit_reached", 429),
         ErrorCode("internal", 500),
         ErrorCode("busy", 503),
+        ErrorCode("storage_full", 507),
     )
 }
 

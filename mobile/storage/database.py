@@ -30,6 +30,10 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class PhoneFull(Exception):  # noqa: N818 - named after what the cadre meets
+    """The phone has no room left: what was being written is not stored, all else is as it was."""
+
+
 class Store:
     """The open database. May be used from several threads; each gets a connection of its own."""
 
@@ -59,16 +63,19 @@ class Store:
         """Open a transaction that may write; it commits at the end and rolls back on an error.
 
         BEGIN IMMEDIATE: the screen and a sync share the file, and a deferred transaction that
-        turns from reading to writing fails "database is locked" beside another one.
+        turns from reading to writing fails "database is locked" beside another one. PhoneFull where
+        there is no room for it.
         """
         connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if getattr(error, "sqlite_errorcode", None) in _NO_ROOM:
+                raise PhoneFull from error
             raise
 
     @contextmanager
@@ -99,6 +106,15 @@ class Store:
         for connection in self._open:
             connection.close()
         self._open.clear()
+
+
+_NO_ROOM = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+)
+"""What SQLite says where a file cannot grow: the database, its log, or the log's index."""
 
 
 def open_store(
@@ -220,7 +236,6 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
             "resolution": str,
             "note": str,
             "seq": int,
-            "seen_seq": int,
             "covered": int,
             "answered_at_ms": int,
         },

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from mobile.storage.database import dumps, encode, get, put
-from mobile.storage.outbox import cover, note_held
+from mobile.storage.outbox import cover
 from mobile.storage.records import refresh
 from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.changes import SUM_PRIMES
@@ -80,9 +80,9 @@ def _store_records(
             for record_id, seq, values in rows
         ],
     )
-    for record_id, seq, values in rows:
+    for record_id, seq, _ in rows:
         if record_id in pending:
-            cover(connection, kind, record_id, seq, values)
+            cover(connection, kind, record_id, seq)
             refresh(connection, kind, record_id)
 
 
@@ -209,7 +209,6 @@ def begin_full_pull(connection: sqlite3.Connection) -> None:
 
 def finish_pull(connection: sqlite3.Connection) -> None:
     """Note that everything was pulled."""
-    note_held(connection)
     put(connection, "full_pull", False)
 
 

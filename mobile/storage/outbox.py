@@ -203,7 +203,7 @@ def _keep_answer(
 ) -> None:
     is_shown = 0 < answer.seq <= _present_seq(connection, change.kind, change.record_id)
     connection.execute(
-        "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?, seen_seq = NULL,"
+        "UPDATE outbox SET state = 'acked', outcome = ?, reason = ?, seq = ?,"
         " resolution = NULL, note = NULL, covered = ?, answered_at_ms = ? WHERE incarnation = ? AND n = ?",
         (
             answer.outcome,
@@ -345,37 +345,16 @@ def tally(connection: sqlite3.Connection) -> dict[str, int]:
     return counts
 
 
-def cover(
-    connection: sqlite3.Connection, kind: str, record_id: str, seq: int, values: Mapping[str, Any]
-) -> None:
-    """Let go of own changes that the county's row, of `seq` and `values`, has in it.
+def cover(connection: sqlite3.Connection, kind: str, record_id: str, seq: int) -> None:
+    """Let go of own changes that the county's row of `seq` has in it.
 
-    A held change has no seq. It is let go when the row says the same (the county applied it), or
-    when the record moves on from what it was when the change was held (the county saw and decided).
+    A held change has no seq: it stays until the county has settled it (`keep_settled`).
     """
-    for row in connection.execute(
-        'SELECT id, kind, seq, seen_seq, schema, "values" FROM outbox'
-        " WHERE record_id = ? AND kind = ? AND state = 'acked' AND covered = 0",
-        (record_id, kind),
-    ).fetchall():
-        if row["seq"] > 0:
-            is_covered = row["seq"] <= seq
-        else:
-            own = values_of(row)
-            says_the_same = all(values.get(name) == value for name, value in own.items())
-            is_covered = says_the_same or (row["seen_seq"] is not None and row["seen_seq"] < seq)
-        if is_covered:
-            connection.execute("UPDATE outbox SET covered = 1 WHERE id = ?", (row["id"],))
-
-
-def note_held(connection: sqlite3.Connection) -> None:
-    """Note which version a record had when a change of it was held, now that all was pulled."""
-    for row in connection.execute(
-        "SELECT id, kind, record_id FROM outbox"
-        " WHERE state = 'acked' AND covered = 0 AND seq = 0 AND seen_seq IS NULL"
-    ).fetchall():
-        seq = _present_seq(connection, row["kind"], row["record_id"])
-        connection.execute("UPDATE outbox SET seen_seq = ? WHERE id = ?", (seq, row["id"]))
+    connection.execute(
+        "UPDATE outbox SET covered = 1 WHERE record_id = ? AND kind = ? AND state = 'acked'"
+        " AND covered = 0 AND seq > 0 AND seq <= ?",
+        (record_id, kind, seq),
+    )
 
 
 def new_incarnation(connection: sqlite3.Connection, lost: Iterable[int] = ()) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 from mobile.storage import inbox, outbox
-from mobile.storage.database import Store, get, put
+from mobile.storage.database import PhoneFull, Store, get, put
 from mobile.storage.outbox import Answer, Batch
 from mobile.sync import handover
 from mobile.sync.client import (
@@ -22,6 +23,7 @@ from mobile.sync.client import (
     Cancelled,
     Client,
     CutShort,
+    NoRoomLeft,
     NoSignal,
     NotEnrolled,
     NotOurServer,
@@ -141,11 +143,13 @@ def sync_once(
             attempt.run()
         except SyncError as met:
             error = met
+        except PhoneFull:
+            error = NoRoomLeft()
         except Exception:
             # The outermost line of the sync: whatever it was, the cadre goes on working.
             log.exception("sync_failed")
             error = SyncError()
-        with store.writing() as connection:
+        with store.reading() as connection:
             result = replace(
                 attempt.result,
                 error=error,
@@ -153,7 +157,8 @@ def sync_once(
                 remaining=outbox.count_unanswered(connection),
                 finished_at_ms=store.clock(),
             )
-            counts = asdict(replace(result, error=None))
+        counts = asdict(replace(result, error=None))
+        with suppress(PhoneFull), store.writing() as connection:
             put(connection, "last_result", {**counts, "error": remembered(error)})
         return result
     finally:

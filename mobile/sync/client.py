@@ -114,6 +114,12 @@ class Cancelled(SyncError):  # noqa: N818
     key = "sync.error.cancelled"
 
 
+class NoRoomLeft(SyncError):  # noqa: N818
+    """The phone is full, so what comes cannot be kept."""
+
+    key = "sync.error.phone_full"
+
+
 class Refused(SyncError):  # noqa: N818
     """The server said no, with one of the codes of `shared_schemas.errors`."""
 
@@ -330,6 +336,8 @@ def _media_type(got: requests.Response) -> str:
 def _refuse_unless_good(got: requests.Response) -> None:
     if got.status_code == NOT_MODIFIED:
         return  # has no body
+    if 300 <= got.status_code < 400 or got.status_code == 511:
+        raise CaptivePortal
     kind = _media_type(got)
     if any(
         known.startswith(kind) and known != kind
@@ -339,8 +347,6 @@ def _refuse_unless_good(got: requests.Response) -> None:
         raise CutShort
     if kind == _PROBLEM:
         raise _refused(got)
-    if 300 <= got.status_code < 400 or got.status_code == 511:
-        raise CaptivePortal
     if got.status_code >= 500:
         raise Refused("busy")
     if got.status_code >= 400:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from server.observe import log_failure
+from server.storage.engine import is_disk_full
 from shared_schemas.errors import ERRORS, ChushanError, ErrorCode
 from shared_schemas.locale import LANGUAGES
 
@@ -107,6 +108,8 @@ def answer_failure(error: Exception) -> Any:
     if isinstance(error, RecursionError):  # a body that nests without end
         return problem(ERRORS["malformed"])
     log_failure(error)
+    if isinstance(error, OperationalError) and is_disk_full(error):
+        return problem(ERRORS["storage_full"])
     return problem(ERRORS["busy" if isinstance(error, _BUSY) else "internal"])
 
 

@@ -24,7 +24,7 @@ from server.storage.changes import (
     LoggedChange,
     add_changes,
     authors_of,
-    change_by_key,
+    held_by_keys,
     held_for,
     held_for_upgrade,
     later_values,
@@ -200,19 +200,27 @@ def apply_changes(
 
 
 def apply_held(
-    conn: Connection, county: str, incarnation: str, n: int, *, by: Author, now_ms: int
-) -> Applied | None:
-    """Apply a held change because a person of the county decided so; None when none waits.
+    conn: Connection,
+    county: str,
+    keys: Collection[tuple[str, int]],
+    *,
+    by: Author,
+    now_ms: int,
+) -> list[Applied]:
+    """Apply held changes, by (incarnation, n), because a person of the county decided so.
 
-    Scope, revocation and voidness are not asked again; invalid values are, and the change then
-    stays held. It counts as its first author's edit.
+    Scope, revocation and voidness are not asked again; invalid values are, and such a change stays
+    held. Each counts as its first author's edit. One that does not wait any more is left out.
     """
-    logged = change_by_key(conn, county, incarnation, n)
-    if logged is None or logged.outcome is not Outcome.HELD or logged.resolution is not None:
-        return None
-    edit = _edit_from_log(logged, county, forced=True)
-    [seq] = _apply(conn, by, [edit], now_ms=now_ms, resolution="applied")
-    return Applied(n, edit.outcome, seq, edit.reason.value if edit.reason else None)
+    waiting = held_by_keys(conn, county, keys)
+    edits = [_edit_from_log(logged, county, forced=True) for logged in waiting]
+    if not edits:
+        return []
+    seqs = _apply(conn, by, edits, now_ms=now_ms, resolution="applied")
+    return [
+        Applied(edit.change.n, edit.outcome, seq, edit.reason.value if edit.reason else None)
+        for edit, seq in zip(edits, seqs, strict=True)
+    ]
 
 
 def apply_understood(conn: Connection, *, now_ms: int) -> int:

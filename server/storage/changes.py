@@ -250,28 +250,107 @@ def change_by_key(conn: Connection, county: str, incarnation: str, n: int) -> Lo
     return None if row is None else _logged(row)
 
 
-def held_changes(
-    conn: Connection, county: str, scope: str, *, limit: int = 200
-) -> list[RowMapping]:
-    """Return waiting changes for a person of this scope, newest first, with author and phone.
+def held_by_keys(
+    conn: Connection, county: str, keys: Collection[tuple[str, int]]
+) -> list[LoggedChange]:
+    """Return those of these changes, by (incarnation, n), that wait, each life's in the order of n.
 
-    A change whose village is unknown, or lies outside its county, is shown to the whole county
-    only.
+    Who else would settle one of them waits until the commit.
     """
+    numbers: dict[str, set[int]] = {}
+    for incarnation, n in keys:
+        numbers.setdefault(incarnation, set()).add(n)
+    found = []
+    for incarnation in sorted(numbers):
+        query = (
+            select(change)
+            .where(change.c.county == county, change.c.incarnation == incarnation, _waiting)
+            .where(change.c.n.in_(sorted(numbers[incarnation])))
+            .order_by(change.c.n)
+            .with_for_update()
+        )
+        found += [_logged(row) for row in conn.execute(query).mappings()]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """Which held changes: those that a person of this scope sees, of one phone, for one reason.
+
+    A change whose village is unknown, or lies outside its county, is for the whole county only.
+    """
+
+    scope: str
+    device_id: str | None = None
+    reason: str | None = None
+
+    def conditions(self) -> list[Any]:
+        """Return the conditions on the log."""
+        wanted: list[Any] = [_waiting]
+        if len(self.scope) > 6:
+            wanted.append(change.c.village_code.startswith(self.scope, autoescape=True))
+        if self.device_id is not None:
+            wanted.append(change.c.device_id == self.device_id)
+        if self.reason is not None:
+            wanted.append(change.c.reason == self.reason)
+        return wanted
+
+
+_of_author = user_account.c.id == change.c.author_id
+_of_device = (device.c.county == change.c.county) & (device.c.id == change.c.device_id)
+
+
+def held_changes(
+    conn: Connection, county: str, which: HeldBy, *, limit: int, offset: int = 0
+) -> list[RowMapping]:
+    """Return waiting changes with author and phone, in the order in which they were made."""
     query = (
         select(change, user_account.c.name.label("author"), device.c.label.label("device"))
-        .join(user_account, user_account.c.id == change.c.author_id, isouter=True)
-        .join(
-            device,
-            (device.c.county == change.c.county) & (device.c.id == change.c.device_id),
-            isouter=True,
-        )
-        .where(change.c.county == county, _waiting)
-        .order_by(change.c.received_at_ms.desc(), change.c.n)
+        .join(user_account, _of_author, isouter=True)
+        .join(device, _of_device, isouter=True)
+        .where(change.c.county == county, *which.conditions())
+        .order_by(change.c.received_at_ms, change.c.incarnation, change.c.n)
+        .limit(limit)
+        .offset(offset)
+    )
+    return list(conn.execute(query).mappings())
+
+
+def held_keys(
+    conn: Connection, county: str, which: HeldBy, *, after: tuple[str, int] | None, limit: int
+) -> list[tuple[str, int]]:
+    """Return the next waiting changes by (incarnation, n), in that order."""
+    query = (
+        select(change.c.incarnation, change.c.n)
+        .where(change.c.county == county, *which.conditions())
+        .order_by(change.c.incarnation, change.c.n)
         .limit(limit)
     )
-    if len(scope) > 6:
-        query = query.where(change.c.village_code.startswith(scope, autoescape=True))
+    if after is not None:
+        incarnation, n = after
+        query = query.where(
+            (change.c.incarnation > incarnation)
+            | ((change.c.incarnation == incarnation) & (change.c.n > n))
+        )
+    return [(row.incarnation, row.n) for row in conn.execute(query)]
+
+
+def held_groups(conn: Connection, county: str, scope: str) -> list[RowMapping]:
+    """Return how many changes wait, by phone and reason: the largest first."""
+    count = func.count().label("count")
+    query = (
+        select(
+            change.c.device_id, change.c.reason, count,
+            func.max(user_account.c.name).label("author"),
+            func.max(device.c.label).label("device"),
+        )
+        .join(user_account, _of_author, isouter=True)
+        .join(device, _of_device, isouter=True)
+        .where(change.c.county == county, change.c.device_id.is_not(None))
+        .where(*HeldBy(scope).conditions())
+        .group_by(change.c.device_id, change.c.reason)
+        .order_by(count.desc(), change.c.device_id, change.c.reason)
+    )  # fmt: skip
     return list(conn.execute(query).mappings())
 
 

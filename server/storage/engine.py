@@ -8,6 +8,7 @@ to run one that it has met.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -120,6 +121,15 @@ def write_once(engine: Engine, work: Callable[[Connection], Result]) -> Result:
             if not met or attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def is_disk_full(error: OperationalError) -> bool:
+    """Tell whether the database's disk has no room left."""
+    # 53100: disk_full of PostgreSQL
+    return (
+        getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        or getattr(error.orig, "sqlstate", None) == "53100"
+    )
 
 
 def _is_collision(error: OperationalError) -> bool:

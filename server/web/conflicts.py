@@ -11,12 +11,17 @@ from sqlalchemy import Connection
 
 from server.access import audience, server
 from server.services.decide_conflict import decide_conflict
-from server.services.held import apply_held_change, close_held_change
+from server.services.held import (
+    APPLICABLE,
+    apply_held_change,
+    close_held_change,
+    settle_batch,
+)
 from server.storage import review_pages as queries
-from server.storage.changes import change_by_key, held_changes
+from server.storage.changes import HeldBy, change_by_key, held_changes, held_groups
 from server.storage.conflicts import conflict_by_id
 from server.storage.engine import reading, writing
-from server.storage.records import pairs, records_of_households
+from server.storage.records import pairs, records_by_id, records_of_households
 from server.web.bundle_view import division_codes, household_ids, shown_value
 from server.web.pages import (
     OFFICE,
@@ -191,22 +196,54 @@ def _held_page(errors: Mapping[str, str], status: int = 200) -> Any:
     user, county = office_user()
     in_section("conflicts.held")
     lang = language()
+    which, number = _which_held(request.args), page_number()
     with reading(server().engine) as conn:
-        rows = held_changes(conn, county, user.scope)
+        groups = held_groups(conn, county, user.scope)
+        total = sum(
+            group["count"]
+            for group in groups
+            if which.device_id in (None, group["device_id"])
+            and which.reason in (None, group["reason"])
+        )
+        rows = held_changes(conn, county, which, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
         codes = division_codes(
             [(row["kind"], row["values"]) for row in rows if is_record_kind(row["kind"])]
         )
         places = queries.division_names(
             conn, codes | {row["village_code"] for row in rows if row["village_code"]}
         )
+        named = {str(row["values"].get("member_id") or row["record_id"]) for row in rows}
+        members = records_by_id(conn, county, "member", named)
+        heads = queries.households_by_id(conn, county, sorted({key[:13] for key in named}))
+    people = {line.household_id: line.head for line in heads}
+    people |= {key: str(member.values.get("name") or "") for key, member in members.items()}
     return page(
         "conflicts/held.html",
         status,
-        rows=[(row, _held_fields(row, lang, places)) for row in rows],
+        groups=groups,
+        which=which,
+        rows=[(row, _whose(row, people), _held_fields(row, lang, places)) for row in rows],
         places=places,
         errors=errors,
+        applicable=APPLICABLE,
+        total=total,
+        number=number,
+        pages=max(1, -(-total // PER_PAGE)),
+        page_url=lambda wanted: link_with(page=wanted),
         kind_name=lambda kind: record_kind(kind).label(lang) if is_record_kind(kind) else kind,
     )
+
+
+def _which_held(given: Mapping[str, str]) -> HeldBy:
+    user, _ = office_user()
+    device_id, reason = given.get("device", "")[:17], given.get("reason", "")[:40]
+    return HeldBy(user.scope, device_id or None, reason or None)
+
+
+def _whose(row: Any, people: Mapping[str, str]) -> str:
+    """Return whom a held change is about, as far as anybody knows."""
+    about = row["values"].get("member_id") or row["record_id"]
+    return str(row["values"].get("name") or people.get(about, ""))
 
 
 def _held_fields(row: Any, lang: str, places: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -259,4 +296,40 @@ def close(incarnation: str, n: int) -> Any:
             new_id=here.new_id,
         )  # fmt: skip
     flash(words("held.done_closed"), "success")
+    return see_other("conflicts.held")
+
+
+MOST_AT_ONCE = 5_000
+"""Changes that one press of a button settles: about as long as a person waits for a page."""
+
+
+@blueprint.post("/held/all")
+@audience("county")
+def settle_all() -> Any:
+    """Apply or close all held changes of one phone for one reason."""
+    user, county = office_user()
+    here = server()
+    which = _which_held(request.form)
+    if which.device_id is None or which.reason is None:
+        raise ChushanError("bad_query")
+    closes = request.form.get("what") == "close"
+    why = request.form.get("why", "").strip()
+    if closes and not why:
+        return _held_page(
+            {f"why-{which.device_id}-{which.reason}": words("held.reason_needed")}, 422
+        )
+    done, still, after = 0, 0, None
+    while done + still < MOST_AT_ONCE:
+        with writing(here.engine) as conn:
+            batch = settle_batch(
+                conn, county, which, close_with=why if closes else None, after=after, user=user,
+                now_ms=here.now_ms(), new_id=here.new_id,
+            )  # fmt: skip
+        done, still, after = done + batch.done, still + batch.still_held, batch.last
+        if after is None:
+            break
+    key = "held.all_closed" if closes else "held.all_applied"
+    flash(words(key, count=done), "success")
+    if still:
+        flash(words("held.all_still", count=still), "error")
     return see_other("conflicts.held")

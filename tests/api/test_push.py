@@ -343,8 +343,7 @@ def test_the_county_can_apply_what_was_held(app, engine):
     phone.submit(family)
     by = Author("522326", "county", "reviewer", None, "522326", "county")
     with writing(engine) as conn:
-        done = apply_held(conn, "522326", phone.incarnation, 1, by=by, now_ms=NOW_MS)
-    assert done is not None
+        [done] = apply_held(conn, "522326", [(phone.incarnation, 1)], by=by, now_ms=NOW_MS)
     assert done.outcome == "applied"
     # What waited for this household came with it.
     assert stored(engine, "member", family.member)["village_code"] == OTHER_TOWNSHIP_VILLAGE

@@ -221,27 +221,6 @@ def test_revoked_phone_still_hands_in_what_it_captured_and_the_county_holds_it(
     assert {change.outcome for change in county.changes()} == {"held"}
 
 
-def test_held_change_is_told_until_the_county_moves_on(county: County, phone: Store) -> None:
-    household_id = a_submitted_household(phone)
-    sync(phone)
-    wife = a_visit(phone, household_id).members[1].record_id
-    county.import_records([("member", wife, {"deleted": True})], seen=True)
-    visit = a_visit(phone, household_id)
-    visit.record(wife).answer("phone", "13700137000")
-    assert visit.submit().submitted
-    result = sync(phone)
-    assert (result.held, result.applied, result.remaining) == (1, 1, 0)
-    assert "1条县里已收到,待处理" in result.message
-    assert records.households(phone)[0].state == records.HELD
-    assert sync(phone).error is None
-    assert records.households(phone)[0].state == records.HELD
-
-    county.import_records([("member", wife, {"deleted": False})], seen=True)
-    sync(phone)
-    assert records.households(phone)[0].state == records.SYNCED
-    assert "phone" not in displayed(phone, household_id)[wife]
-
-
 # --- links that break ---
 
 

@@ -23,7 +23,7 @@ from mobile.storage.database import Store, get, open_store, put
 from server.services.backup import make_backup, restore_backup
 from server.services.enrol import reassign_device
 from server.services.held import close_held_change
-from server.storage.changes import held_changes
+from server.storage.changes import HeldBy, held_changes
 from server.storage.devices import devices_within
 from server.storage.engine import reading, writing
 from server.storage.meta import epoch_of
@@ -346,7 +346,7 @@ def test_a_held_change_that_came_twice_shares_the_fate_of_the_first(
 
 def close_held(county: County, words: str) -> None:
     with writing(county.engine) as conn:
-        for row in held_changes(conn, COUNTY, COUNTY):
+        for row in held_changes(conn, COUNTY, HeldBy(COUNTY), limit=100):
             close_held_change(
                 conn,
                 COUNTY,

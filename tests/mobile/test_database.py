@@ -69,7 +69,7 @@ def test_file_of_an_older_app_opens_with_its_outbox_full(tmp_path: Path) -> None
     with store.writing() as connection:
         # An older app did not know these columns.
         connection.execute("ALTER TABLE member DROP COLUMN work_channel")
-        connection.execute("ALTER TABLE outbox DROP COLUMN seen_seq")
+        connection.execute("ALTER TABLE outbox DROP COLUMN note")
     store.close()
     newer = open_store(path)
     assert records.bundle(newer, household_id) == before
