@@ -34,6 +34,7 @@ from werkzeug.serving import make_server
 
 from mobile.forms.visit import Visit
 from mobile.storage.database import Store, get, open_store, put
+from mobile.storage.records import refresh
 from mobile.sync.attempt import sync_once
 from server.services import build_pull
 from server.services.backup import restore_backup
@@ -324,8 +325,13 @@ def test_an_update_of_the_app_shows_what_waits_and_the_reviewers_words(clock, up
     opened = visit(updated, family["household"])
     wish = opened.record(family["intention"])
     assert wish.values["lodging"] == "0", "the county's yes under the cadre's no that still waits"
-    # A household that waits to be sent shows no words; taken back into drafts, it does.
     with updated.writing() as connection:
+        # Without the change that waits, the county's own answer shows, in today's words.
+        connection.execute("UPDATE outbox SET covered = 1")
+        refresh(connection, "intention", family["intention"])
+    assert visit(updated, family["household"]).record(wish.record_id).values["lodging"] == "1"
+    # A household that waits to be sent shows no words; taken back into drafts, it does.
+    with updated.reading() as connection:
         assert [c["field"] for c in json.loads(
             connection.execute("SELECT comments FROM review").fetchone()[0]
         )] == ["lodging", "phone"]  # fmt: skip
