@@ -13,7 +13,7 @@ from server.api.problems import ProblemApi, handle_errors, is_api_request
 from server.observe import configure_logs, observe
 from server.settings import Settings, secret_key_of
 from server.storage.engine import open_engine
-from server.web import accounts, conflicts, home, pages, review, roster
+from server.web import accounts, conflicts, duplicates, home, pages, review, roster
 from server.web import handover as handover_page
 from server.web import labour as labour_pages
 from shared_schemas.errors import ChushanError, ErrorCode
@@ -59,7 +59,17 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> 
     for part in (sync, handover, labour, health):
         csrf.exempt(part.blueprint)
         api.register_blueprint(part.blueprint)
-    for page in (docs, accounts, review, conflicts, roster, handover_page, labour_pages, home):
+    for page in (
+        docs,
+        accounts,
+        review,
+        conflicts,
+        duplicates,
+        roster,
+        handover_page,
+        labour_pages,
+        home,
+    ):
         app.register_blueprint(page.blueprint)
     app.view_functions["static"] = audience("public")(app.view_functions["static"])
     app.after_request(_protect)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    exists,
     func,
     insert,
     or_,
@@ -127,12 +128,24 @@ def _pairs_within(county: str, scope: str) -> Select[Any]:
         )
         for side, column in ((left, "left_id"), (right, "right_id"))
     ]
+    one, other = person_member.alias("one"), person_member.alias("other")
+    is_settled = exists().where(
+        one.c.county == candidate_pair.c.county,
+        one.c.member_id == candidate_pair.c.left_id,
+        other.c.county == candidate_pair.c.county,
+        other.c.member_id == candidate_pair.c.right_id,
+        one.c.person_id == other.c.person_id,
+    )
     return (
         select(candidate_pair, user_account.c.name.label("decided_name"))
         .join(left, sides[0])
         .join(right, sides[1])
         .outerjoin(user_account, user_account.c.id == candidate_pair.c.decided_by)
-        .where(candidate_pair.c.county == county)
+        .where(
+            candidate_pair.c.county == county,
+            # Two that are one person by way of others need no decision of their own.
+            or_(candidate_pair.c.state != OPEN, ~is_settled),
+        )
     )
 
 

@@ -28,6 +28,7 @@ _NAVIGATION = (
     ("home", "home.start", ("county", "township", "prefecture", "admin")),
     ("review", "review.listing", OFFICE),
     ("conflicts", "conflicts.listing", OFFICE),
+    ("duplicates", "duplicates.listing", OFFICE),
     ("held", "conflicts.held", ("county",)),
     ("roster", "roster.listing", ("county",)),
     ("pulls", "labour_list.pulls", ("county",)),

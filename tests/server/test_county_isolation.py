@@ -198,3 +198,18 @@ def test_the_marks_are_there_for_the_county_itself(app, engine, other_county):
     for path in get_paths(app, other_county.ids[:6]):
         seen += browser.get(path).get_data(as_text=True) if "xlsx" not in path else ""
     assert MARK in seen
+
+
+def test_pairs_and_persons_of_another_county_are_not_found(app, engine, other_county):
+    with reading(engine) as conn:
+        found = conn.execute(
+            select(tables.candidate_pair.c.left_id, tables.candidate_pair.c.right_id)
+        ).all()
+    assert found
+    with writing(engine) as conn:
+        a_user(conn, "wangmo", role="county", scope=WANGMO, password=PASSWORD)
+    own, theirs = sign_in(app, "wangmo"), sign_in(app, "zhenfeng")
+    for left, right in found:
+        for path in (f"/duplicates/{left}/{right}", f"/persons/{left}"):
+            assert own.get(path).status_code == 404
+            assert MARK in theirs.get(path).text
