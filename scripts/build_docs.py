@@ -301,7 +301,7 @@ def _message_type(field: Any) -> str:
         kind = f"object of {_message_type(field.value_field)}"
     else:
         kind = {"Integer": "integer", "String": "text", "Boolean": "true or false", "Raw": "value",
-                "Rows": "list of rows"}[type(field).__name__]  # fmt: skip
+                "Rows": "list of rows", "Names": "list of text"}[type(field).__name__]  # fmt: skip
     return f"{kind} or null" if field.allow_none and kind != "value" else kind
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import marshmallow as ma
@@ -15,7 +16,8 @@ SAFE_INTEGER = 2**53 - 1
 
 _id = validate.Regexp(RECORD_ID)
 _count = validate.Range(0, SAFE_INTEGER)
-_name = validate.Regexp(r"^[a-z][a-z0-9_]{0,40}$")
+_NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+_name = validate.Regexp(_NAME)
 
 
 class Rows(ma.fields.Field[list[list[Any]]]):
@@ -29,18 +31,32 @@ class Rows(ma.fields.Field[list[list[Any]]]):
         return value
 
 
+class Names(ma.fields.Field[list[str]]):
+    """Names of fields, at most 200; a loop as well."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[str]:
+        if not isinstance(value, list) or len(value) > 200:
+            raise ma.ValidationError("fields is a list of at most 200 names")
+        if not all(isinstance(name, str) and _NAME.match(name) for name in value):
+            raise ma.ValidationError("a field's name is lower-case letters, digits and _")
+        return value
+
+
 class ChangeGroup(ma.Schema):
     """Changes of one kind with the same fields. A row is `[n, id, base, at_ms, value, …]`."""
 
     kind = ma.fields.String(
         required=True, validate=_name, metadata={"description": "kind of record"}
     )
-    fields_ = ma.fields.List(
-        ma.fields.String(validate=_name),
+    fields_ = Names(
         required=True,
         data_key="fields",
-        validate=validate.Length(max=200),
-        metadata={"description": "names of the values in each row, in their order"},
+        metadata={
+            "description": "names of the values in each row, in their order",
+            "type": "array",
+            "items": {"type": "string", "pattern": _NAME.pattern},
+            "maxItems": 200,
+        },
     )
     rows = Rows(
         required=True,
