@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from server.storage.engine import in_county, insert_many
-from server.storage.tables import change, device, user_account
+from server.storage.tables import IS_HELD, change, device, user_account
 from server.storage.tables import incarnation as incarnation_table
 from shared_schemas.changes import Change, HeldReason, Outcome
 
@@ -197,7 +197,7 @@ _SENT_ELSEWHERE = select(
 )  # fmt: skip
 
 
-_waiting = (change.c.outcome == Outcome.HELD.value) & change.c.resolution.is_(None)
+_waiting = IS_HELD & change.c.resolution.is_(None)
 
 
 def held_for(conn: Connection, county: str, reason: HeldReason) -> list[LoggedChange]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
     text,
 )
 from sqlalchemy.types import TypeDecorator
@@ -226,7 +227,18 @@ The primary key is what makes a change sent twice have one effect. `note`: what 
 author of a held change that it closed.
 """
 Index(None, change.c.county, change.c.record_id)
-Index(None, change.c.county, change.c.outcome, change.c.resolution)
+# The tally of a phone, told with each answer.
+Index(None, change.c.county, change.c.incarnation, change.c.outcome)
+IS_HELD = change.c.outcome == literal_column("'held'")
+"""Without a parameter, so that the index of held changes serves it."""
+Index(
+    "ix_change_held",
+    change.c.county,
+    change.c.resolution,
+    change.c.reason,
+    sqlite_where=IS_HELD,
+    postgresql_where=IS_HELD,
+)
 
 conflict = _table(
     "conflict",
