@@ -24,7 +24,7 @@ from benchmarks.service import (
     first_changes,
     running_server,
 )
-from shared_schemas import wire
+from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.protocol import PACKED
 
 RECORDS = 20_000
@@ -81,7 +81,7 @@ def _pull(url: str, token: str, pages: int, start_at: float) -> Deeds:
     time.sleep(max(0, start_at - time.time()))
     began: list[float] = []
     took: list[float] = []
-    records, query = 0, {"limit": str(PAGE)}
+    records, query = 0, {"limit": str(PAGE), "schema": str(SCHEMA_VERSION)}
     for _ in range(pages):
         began.append(time.time())
         answer = phone.session.get(

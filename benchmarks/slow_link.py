@@ -36,7 +36,7 @@ from benchmarks.service import (
     villages,
 )
 from server.demo.people import InventedHousehold, invent_households
-from shared_schemas import wire
+from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.protocol import PACKED
 
 SEEDS = 4
@@ -120,7 +120,7 @@ def _as_changes(records: Sequence[tuple[str, Record]]) -> list[Any]:
 def _bare_pull(service: Service) -> int:
     """Return the bytes of all rows of the county in one deflate stream."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, wire.dictionary())
-    size, query, more = 0, {"limit": "5000"}, True
+    size, query, more = 0, {"limit": "5000", "schema": str(SCHEMA_VERSION)}, True
     while more:
         answer = requests.get(
             f"{service.url}/sync/v1/pull",

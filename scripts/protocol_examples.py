@@ -98,11 +98,12 @@ def _first_day(talk: _Talk, code: str) -> None:
     first = _push(hello["epoch"], _born(whole))
     talk.say("Push: a new household with two members", "POST", "/sync/v1/push", first)
     talk.say("The same push again, as after a lost answer", "POST", "/sync/v1/push", first)
-    pulled = talk.say("Pull from the start", "GET", "/sync/v1/pull")
+    pulled = talk.say("Pull from the start", "GET", f"/sync/v1/pull?schema={SCHEMA_VERSION}")
     cursor = pulled["cursor"]
     edit = Change(4, "household", whole.household["id"], 1, NOW_MS, {"phone": "15400000099"})
     talk.say("Push: one edited field", "POST", "/sync/v1/push", _push(hello["epoch"], [edit]))
-    pulled = talk.say("Pull what changed since", "GET", f"/sync/v1/pull?cursor={cursor}")
+    since = f"/sync/v1/pull?schema={SCHEMA_VERSION}&cursor={cursor}"
+    pulled = talk.say("Pull what changed since", "GET", since)
     asking = f"/sync/v1/hello?incarnation={INCARNATION}&cursor={pulled['cursor']}"
     hello = talk.say("Hello with nothing new", "GET", f"{asking}&places={hello['places']}")
     talk.say(
@@ -115,7 +116,7 @@ def _first_day(talk: _Talk, code: str) -> None:
     cursor = pulled["cursor"]
     _move_away(talk, whole.household["id"])
     talk.say("Pull, after the county moved the household away", "GET",
-             f"/sync/v1/pull?cursor={cursor}")  # fmt: skip
+             f"/sync/v1/pull?schema={SCHEMA_VERSION}&cursor={cursor}")  # fmt: skip
     ahead = Change(9, "household", whole.household["id"], 1, NOW_MS, {"group_no": "二组"})
     talk.say(
         "Refused: changes 6 to 8 are missing",
@@ -127,7 +128,7 @@ def _first_day(talk: _Talk, code: str) -> None:
     talk.say(
         "Refused: a cursor from before the server was restored",
         "GET",
-        f"/sync/v1/pull?cursor={elsewhere}",
+        f"/sync/v1/pull?schema={SCHEMA_VERSION}&cursor={elsewhere}",
     )
 
 
