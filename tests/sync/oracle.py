@@ -311,10 +311,17 @@ class Oracle:
             for row in logged
             if row["outcome"] != "held" and row["resolution"] != AGAIN
         ]
+        held = [self.entries[_key(row)] for row in logged if row["outcome"] == "held"]
         for entry in stored:
             for name, value in entry.values.items():
                 place = (entry.key[0], entry.key[1], name)
                 replaced[place].append((entry.saw.get(name), value))
+                # Whoever writes over his own held value has seen what he had written that over.
+                replaced[place] += [
+                    (before.saw.get(name), value)
+                    for before in held
+                    if before.key in entry.knew and before.key[:2] == place[:2]
+                ]
                 if not isinstance(value, list):
                     outdone[place] |= entry.knew
         for decision in self.decisions:

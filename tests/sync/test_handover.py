@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 
 from mobile.storage import outbox
 from mobile.storage.database import Store, get, open_store
+from mobile.storage.records import bundle
 from mobile.sync import handover
 from mobile.sync.attempt import SyncResult, sync_once
 from mobile.sync.enrol import enrol, parse_enrolment
@@ -131,6 +132,12 @@ def brought(carrier: Store, path: str) -> handover.Carried:
     given = handover.carry_in(carrier, path)
     sync(carrier)
     return next(one for one in handover.carried(carrier) if one.sha256 == given.sha256)
+
+
+def edit_phone(store: Store, household: str, number: str) -> None:
+    visit = a_visit(store, household)
+    visit.household.answer("phone", number)
+    assert visit.submit().submitted
 
 
 def test_what_a_phone_without_internet_captured_goes_in_and_the_receipt_comes_back(office):
@@ -275,6 +282,42 @@ def test_a_server_restored_from_a_backup_asks_through_the_receipt_for_what_it_fo
     assert set(office.outcomes()) <= {"applied", "merged"}
 
 
+def test_an_answer_of_a_restored_server_does_not_hide_what_the_cadre_edited_last(office):
+    author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
+    household = a_submitted_household(author)
+    sync(author)
+    make_backup(office.engine, office.folder / "backup.zip", now_ms=0)
+    for i in range(6):  # the row on the phone gets a seq that the restored server has not reached
+        edit_phone(author, household, f"1380013801{i}")
+        sync(author)
+    edit_phone(author, household, "13900139009")
+    path = written(author)
+    restore_backup(office.engine, office.folder / "backup.zip", replace=True)
+    handover.take_receipt(author, brought(carrier, path).receipt)
+    assert bundle(author, household).household["phone"] == "13900139009"
+    handover.take_receipt(author, brought(carrier, written(author)).receipt)
+    assert unanswered(author) == 0
+    assert bundle(author, household).household["phone"] == "13900139009"
+    sync(author)
+    assert bundle(author, household).household["phone"] == "13900139009"
+
+
+def test_a_receipt_for_what_the_phone_sent_before_it_was_put_back_answers_nothing(office):
+    author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
+    backup = open_store(office.folder / "old.db")
+    author.connection.backup(backup.connection)
+    a_submitted_household(author, serial=100)
+    done = brought(carrier, written(author))
+    backup.connection.backup(author.connection)
+    backup.close()
+    a_submitted_household(author, serial=200)  # other changes under the same numbers
+    written(author)
+    assert handover.take_receipt(author, done.receipt).answered == 0
+    assert unanswered(author) == 8
+    assert sync(author).sent == 8
+    assert office.outcomes() == {"applied": 16}
+
+
 def test_a_server_restored_after_the_file_was_taken_gets_it_again_from_the_author(office):
     author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
     make_backup(office.engine, office.folder / "backup.zip", now_ms=0)
@@ -377,6 +420,51 @@ def test_an_upload_that_is_cut_at_any_piece_goes_on_and_is_taken_once(office):
     assert office.outcomes() == {"applied": 40}
     assert office.pieces() == 0
     assert handover.take_receipt(author, handover.carried(carrier)[0].receipt).answered == 40
+
+
+def test_the_last_piece_that_comes_eight_times_at_once_takes_the_file_once(office):
+    author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
+    a_submitted_household(author)
+    data = Path(written(author)).read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    headers = {"Authorization": f"Bearer {get(carrier.connection, 'token')}"}
+    together, answers = threading.Barrier(8), []
+
+    def put() -> None:
+        client = office.app.test_client()
+        together.wait()
+        answer = client.put(
+            f"/sync/v1/handover/{digest}?offset=0&size={len(data)}",
+            data=data,
+            headers=headers,
+            content_type="application/vnd.chushan.handover",
+        )
+        answers.append((answer.status_code, answer.json["taken"], answer.json["changes"]))
+
+    threads = [threading.Thread(target=put) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [(200, True, 8)] * 8
+    assert office.outcomes() == {"applied": 8}
+    assert office.pieces() == 0
+
+
+def test_a_lost_phone_brings_in_what_it_carries_before_it_is_turned_away(office):
+    author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
+    sync(carrier)
+    a_submitted_household(author)
+    handover.carry_in(carrier, written(author))
+    with writing(office.engine) as conn:
+        conn.execute(
+            update(tables.device)
+            .where(tables.device.c.id == get(carrier.connection, "device_id"))
+            .values(state="lost")
+        )
+    sync_once(carrier, timeout_s=10)
+    assert handover.carried(carrier)[0].state == "taken"
+    assert office.outcomes() == {"applied": 8}
 
 
 def test_a_file_is_brought_in_over_several_starts_of_the_app(office):
