@@ -125,6 +125,8 @@ class Visit:
             self._locked = not kept and outbox.is_waiting(connection, self.household_id)
         self._position = Position(place.record_id, place.group, place.field) if place else None
         self._comments = records.comments(self.store, self.household_id)
+        self.registered_elsewhere = records.other_registrations(self.store, self.household_id)
+        """Members whom the county has joined with other registrations, and with how many."""
         self._forms: dict[str, RecordForm] = {}
         for record in shown:
             self._forms[record.id] = RecordForm(self, record.kind, record.id, known=record)

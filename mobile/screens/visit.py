@@ -125,6 +125,8 @@ class VisitScreen(PhoneScreen):
         self._say_progress(card, [s for s in steps if s.record_id in ids])
         if intention and intention.values.get("wants_job"):
             card.say("soft", "", self._shown(intention, "wants_job"))
+        if others := visit.registered_elsewhere.get(member.record_id):
+            card.say("soft", "", ui("badge_one_person", count=others))
         card.bind(on_release=lambda _: self.open_record(ids))
         return card
 

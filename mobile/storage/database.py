@@ -20,7 +20,7 @@ from typing import Any
 from shared_schemas import SCHEMA_VERSION, ids
 from shared_schemas.fields import Declared
 from shared_schemas.records import RecordKind, record_kinds
-from shared_schemas.upgrade import field_up, up
+from shared_schemas.upgrade import row_up, up
 
 BUSY_TIMEOUT_S = 30
 
@@ -263,6 +263,18 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
         },
         ("id",),
     ),
+    # Registrations that the county has found to be of one person with another, perhaps elsewhere.
+    "person": (
+        {
+            "member_id": str,
+            "seq": int,
+            "generation": int,
+            "household_id": str,
+            "person_id": str,
+            "registrations": int,
+        },
+        ("member_id",),
+    ),
     "division": ({"code": str, "name": str, "level": int}, ("code",)),
     # The question that was open in each visit; `open` marks the visit to reopen at start.
     "position": (
@@ -379,13 +391,15 @@ def _lift(connection: sqlite3.Connection, schema: int) -> None:
     for kind_name, record_id in stale:
         refresh(connection, kind_name, record_id)
     for row in connection.execute("SELECT household_id, comments FROM review").fetchall():
-        comments = [
-            {**one, "field": field_up(one["kind"], one["field"], schema)}
-            for one in json.loads(row["comments"] or "[]")
-        ]
+        said = {"comments": json.loads(row["comments"] or "[]")}
         connection.execute(
             "UPDATE review SET comments = ? WHERE household_id = ?",
-            (dumps(comments), row["household_id"]),
+            (dumps(row_up("review", said, schema)["comments"]), row["household_id"]),
+        )
+    for row in connection.execute('SELECT id, "values" FROM conflict').fetchall():
+        values = row_up("conflict", json.loads(row["values"]), schema)
+        connection.execute(
+            'UPDATE conflict SET "values" = ? WHERE id = ?', (dumps(values), row["id"])
         )
 
 

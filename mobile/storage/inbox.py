@@ -18,7 +18,10 @@ from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.changes import SUM_PRIMES
 from shared_schemas.fields import Declared
 from shared_schemas.records import is_record_kind, record_kind
-from shared_schemas.upgrade import up
+from shared_schemas.upgrade import row_up
+
+_BESIDE_RECORDS = ("review", "conflict", "person")
+"""Kinds of the feed that are no records."""
 
 GONE = -1
 """Generation of a row that left the phone's scope and waits to be let go."""
@@ -47,7 +50,7 @@ def apply_lines(
         for group in line["groups"]:
             rows = wire.ungroup_rows(group)
             if schema < SCHEMA_VERSION:
-                rows = [(rid, seq, up(group["kind"], v, schema)) for rid, seq, v in rows]
+                rows = [(rid, seq, row_up(group["kind"], v, schema)) for rid, seq, v in rows]
             count += len(rows)
             if is_record_kind(group["kind"]):
                 news += sum(seq not in own for _, seq, _ in rows)
@@ -56,6 +59,8 @@ def apply_lines(
                 _store_reviews(connection, rows, generation)
             elif group["kind"] == "conflict":
                 _store_conflicts(connection, rows, generation)
+            elif group["kind"] == "person":
+                _store_persons(connection, rows, generation)
             elif group["kind"] == "departed":
                 for record_id, seq, values in rows:
                     _let_leave(connection, str(values.get("kind")), record_id, seq)
@@ -149,6 +154,27 @@ def _store_conflicts(
     )
 
 
+def _store_persons(
+    connection: sqlite3.Connection, rows: Sequence[wire.Row], generation: int
+) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO person"
+        " (member_id, seq, generation, household_id, person_id, registrations)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (
+                member_id,
+                seq,
+                generation,
+                values.get("household_id"),
+                values.get("person_id"),
+                values.get("registrations"),
+            )
+            for member_id, seq, values in rows
+        ],
+    )
+
+
 def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: int) -> None:
     """Take a record out of sight that left this phone's scope; a household takes along what is its own.
 
@@ -159,7 +185,9 @@ def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: i
         return
     for name in kept_kinds(connection):
         column = "id" if kind == name else "household_id"
-        if kind not in ("household", name):
+        if kind == "member" and name == "person":
+            column = "member_id"
+        elif kind not in ("household", name):
             continue
         connection.execute(
             f'UPDATE "{name}" SET generation = {GONE} WHERE "{column}" = ? AND seq < ?',  # noqa: S608
@@ -178,7 +206,7 @@ def kept_kinds(connection: sqlite3.Connection) -> list[str]:
     """Return the kinds of the feed of which this phone keeps rows."""
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
     names = [row["name"] for row in tables.fetchall()]
-    return [name for name in names if is_record_kind(name) or name in ("review", "conflict")]
+    return [name for name in names if is_record_kind(name) or name in _BESIDE_RECORDS]
 
 
 def sums(connection: sqlite3.Connection) -> dict[str, list[int]]:

@@ -271,6 +271,15 @@ def conflicts(store: Store, household_id: str) -> list[dict[str, Any]]:
     return [json.loads(row["values"]) for row in rows]
 
 
+def other_registrations(store: Store, household_id: str) -> dict[str, int]:
+    """Return the members of a household that are registered elsewhere too, and how many times."""
+    rows = store.connection.execute(
+        "SELECT member_id, registrations FROM person WHERE household_id = ? AND registrations > 1",
+        (household_id,),
+    )
+    return {row["member_id"]: row["registrations"] - 1 for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Unsettled:
     """A submitted change that the county holds back, or has closed: then `note` has its words."""
@@ -288,7 +297,7 @@ def unsettled(store: Store, household_id: str) -> list[Unsettled]:
     A closed one is news until the cadre submits that record again.
     """
     rows = store.connection.execute(
-        'SELECT kind, record_id, "values", reason, resolution, note FROM outbox AS o'
+        'SELECT kind, record_id, schema, "values", reason, resolution, note FROM outbox AS o'
         " WHERE household_id = ? AND state = 'acked' AND outcome = 'held'"
         " AND (resolution IS NULL OR (resolution = 'dismissed' AND NOT EXISTS"
         " (SELECT 1 FROM outbox WHERE record_id = o.record_id AND id > o.id"
@@ -300,7 +309,7 @@ def unsettled(store: Store, household_id: str) -> list[Unsettled]:
         Unsettled(
             row["kind"],
             row["record_id"],
-            json.loads(row["values"]),
+            values_of(row),
             row["reason"] or "",
             (row["note"] or "") if row["resolution"] else None,
         )
