@@ -7,10 +7,12 @@ import io
 import openpyxl
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import insert, select
 
 from server.demo.prepare import COUNTIES
 from server.storage import review_pages as queries
-from server.storage.engine import reading
+from server.storage.engine import reading, writing
+from server.storage.tables import change
 from tests.browser.take_pictures import flawed_roster
 from tests.browser.world import World, overflow, sign_in
 
@@ -138,6 +140,25 @@ def test_held_change_is_applied(page: Page, world: World) -> None:
     expect(page.locator("section.cs-card")).to_contain_text("超出负责范围")
     page.get_by_role("button", name="采用", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("已采用")
+
+
+def test_held_changes_of_one_phone_are_closed_together(page: Page, world: World) -> None:
+    with writing(world.engine) as conn:
+        of_phones = change.c.device_id.is_not(None)
+        logged = conn.execute(select(change).where(of_phones)).mappings().first()
+        assert logged
+        held = {**logged, "outcome": "held", "reason": "device_revoked", "resolution": None}
+        conn.execute(insert(change), [{**held, "n": 10_000 + i} for i in range(30)])
+    sign_in(page, world, "wangmo")
+    page.goto(f"{world.address}/held")
+    group = page.locator("details").filter(has_text="手机已停用 · 30 条")
+    group.locator("summary").click()
+    group.get_by_role("button", name="全部不采用（30 条）").click()
+    expect(page.get_by_role("alert")).to_contain_text("请写明不采用的原因")
+    group.get_by_label("不采用的原因").fill("手机已丢失,内容不可信")
+    group.get_by_role("button", name="全部不采用（30 条）").click()
+    expect(page.get_by_role("status")).to_contain_text("已关闭 30 条")
+    expect(page.locator("details").filter(has_text="手机已停用")).to_have_count(0)
 
 
 def test_roster_goes_from_upload_to_the_sheet_of_faults(page: Page, world: World) -> None:
