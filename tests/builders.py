@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine
 from werkzeug.test import TestResponse
 
+from mobile.device.desktop import seal
 from server.services.divisions import store_places
 from server.services.enrol import hash_token
 from server.services.sign_in import hash_password
@@ -31,6 +32,7 @@ from shared_schemas import SCHEMA_VERSION, ids, resident_id, wire
 from shared_schemas.changes import Change
 from shared_schemas.codes.divisions import demo_divisions
 from shared_schemas.fields import Value
+from shared_schemas.handover import UP, Header, seal_file
 from shared_schemas.protocol import PACKED, PROTOCOL
 
 WANGMO, ZHENFENG = "522326", "522325"
@@ -357,6 +359,17 @@ def a_phone(app: Flask, engine: Engine, *, scope: str = WANGMO, state: str = "ac
         villages(conn)
         device, token = a_device(conn, a_user(conn, scope=scope), state=state)
     return Phone(app.test_client(), token, device)
+
+
+def a_bundle(phone: Phone, *families: Family) -> bytes:
+    """Return the hand-over file that a phone would write of these families, a chunk for each."""
+    chunks = []
+    for family in families:
+        batch = changes(family.edits, first=phone.n + 1)
+        phone.n += len(batch)
+        chunks.append(wire.pack(phone.message(batch)))
+    header = Header(UP, phone.device.id, 20_777, secrets.token_bytes(16), len(chunks))
+    return seal_file(header, hash_token(phone.token), chunks, seal)
 
 
 def a_clone(phone: Phone) -> Phone:

@@ -23,6 +23,7 @@ from server.storage.engine import reading
 from shared_schemas.changes import Change
 from shared_schemas.codes import divisions
 from tests.browser.world import World, chromium, demo_world, overflow, sign_in
+from tests.builders import a_bundle, a_family, a_phone
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures" / "pages"
 COUNTY = COUNTIES[0].code
@@ -120,6 +121,7 @@ def _county(pictures: Pictures, revised: str, returned: str) -> None:
     pictures.take("held", "/held")
     pictures.take("pulls", "/pulls")
     _roster(pictures)
+    _handover(pictures)
     pictures.take("devices", "/devices")
     page.get_by_label("给哪位干部").select_option(index=1)
     page.get_by_role("button", name="生成登记码").click()
@@ -144,6 +146,19 @@ def _roster(pictures: Pictures) -> None:
     page.get_by_text("导入完成").wait_for()
     pictures.take("roster_result")
     pictures.take("roster", "/roster")
+
+
+def _handover(pictures: Pictures) -> None:
+    """Bring in two files of a phone without internet; of the second, households of elsewhere."""
+    world, page = pictures.world, pictures.page
+    phone = a_phone(world.app, world.engine, scope=f"{COUNTY}111")
+    page.goto(world.address + "/handover")
+    for village in ("522326111201", "522326112201"):
+        path = world.folder / f"chushan-{village[-6:]}.hand"
+        path.write_bytes(a_bundle(phone, a_family(village)))
+        page.get_by_label("文件（可选多个）").set_input_files(path)
+        page.get_by_role("button", name="收下", exact=True).click()
+    pictures.take("handover")
 
 
 def _administrator(pictures: Pictures) -> None:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import secrets
 
 import pytest
-from builders import VILLAGE, WANGMO, ZHENFENG, a_family, a_phone, changes
+from builders import VILLAGE, WANGMO, ZHENFENG, a_bundle, a_family, a_phone
 
 from server.services.enrol import hash_token
-from server.services.take_handover import _seal, _unseal
+from server.services.take_handover import _unseal
 from shared_schemas import wire
-from shared_schemas.handover import DOWN, UP, Header, open_file, read_header, seal_file
+from shared_schemas.handover import DOWN, open_file, read_header
 from tests.web.office import Office
 
 TOWNSHIP, OTHER_TOWNSHIP = VILLAGE[:9], "522326112"
-
-
-def a_bundle(phone, *families) -> bytes:
-    """Return the file that a phone would write of these families."""
-    chunks = []
-    for family in families:
-        batch = changes(family.edits, first=phone.n + 1)
-        phone.n += len(batch)
-        chunks.append(wire.pack(phone.message(batch)))
-    header = Header(UP, phone.device.id, 20_777, secrets.token_bytes(16), len(chunks))
-    return seal_file(header, hash_token(phone.token), chunks, _seal)
 
 
 def hand_in(office: Office, *files: bytes, browser=None):
