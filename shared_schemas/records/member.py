@@ -13,7 +13,6 @@ from shared_schemas.fields import (
     INTERNAL,
     LISTED,
     REVEALED,
-    Authority,
     Code,
     Codes,
     Day,
@@ -167,7 +166,7 @@ class Member(ma.Schema):
         "Registered residence",
         group="family",
         asked=_here,
-        settled_by=Authority.HOME,
+        merge=Merge.HOLD,
     )
     phone = Phone(
         "本人手机",
@@ -184,7 +183,7 @@ class Member(ma.Schema):
         "Ethnic group",
         codes="ethnic",
         group="background",
-        settled_by=Authority.HOME,
+        merge=Merge.HOLD,
         required=_adult_here,
         asked=_adult_here,
         sensitivity=Sensitivity.SENSITIVE,
