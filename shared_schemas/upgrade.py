@@ -114,6 +114,50 @@ def finer(
     return told
 
 
+def row_up(kind: str, values: Mapping[str, Any], schema: int) -> dict[str, Any]:
+    """Return a pulled row of any kind, as a server of `schema` sent it, in today's schema."""
+    if kind == "review" and values.get("comments"):
+        comments = [
+            {**one, "field": field_up(one["kind"], one["field"], schema)}
+            for one in values["comments"]
+        ]
+        return {**values, "comments": comments}
+    if kind == "conflict":
+        about, field = values["record_kind"], values["field"]
+        sides = {n: up(about, {field: values[n]}, schema) for n in _SIDES if n in values}
+        return {**values, "field": field_up(about, field, schema), **_only_values(sides)}
+    return up(kind, values, schema)
+
+
+def row_down(kind: str, values: Mapping[str, Any], schema: int) -> dict[str, Any]:
+    """Return a row to be pulled, of any kind, in the words of a phone of `schema`.
+
+    The reviewer's word about a field that the phone does not know comes beside no field.
+    """
+    if kind == "review" and values.get("comments"):
+        comments = [
+            {**one, "field": field_down(one["kind"], one["field"], schema)}
+            for one in values["comments"]
+        ]
+        return {**values, "comments": comments}
+    if kind == "conflict":
+        about, field = values["record_kind"], values["field"]
+        known = field_down(about, field, schema)
+        if not known:
+            return dict(values)
+        sides = {n: down(about, {field: values[n]}, schema) for n in _SIDES if n in values}
+        return {**values, "field": known, **_only_values(sides)}
+    return down(kind, values, schema)
+
+
+_SIDES = ("ours", "theirs", "decided_value")
+"""The members of a conflict that are values of its field."""
+
+
+def _only_values(sides: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: next(iter(side.values())) for name, side in sides.items()}
+
+
 def field_up(kind: str, field: str, schema: int) -> str:
     """Return what today's schema calls a field of `schema`."""
     return next(iter(up(kind, {field: None}, schema)))

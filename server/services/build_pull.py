@@ -30,8 +30,8 @@ from server.storage.review_pages import device_labels
 from shared_schemas import SCHEMA_VERSION
 from shared_schemas.errors import ChushanError
 from shared_schemas.protocol import MAX_PAGE, OLDEST_PULLED_SCHEMA, ROWS_PER_LINE
-from shared_schemas.records import RecordKind, is_record_kind, record_kinds
-from shared_schemas.upgrade import down, field_down
+from shared_schemas.records import RecordKind, record_kinds
+from shared_schemas.upgrade import row_down
 
 REVIEW_FIELDS = ("state", "comments", "decided_at_ms")
 PERSON_FIELDS = ("household_id", "person_id", "registrations")
@@ -246,21 +246,7 @@ def _conflicts(conn: Connection, county: str, scope: str, after: int, last: int)
 def _lowered(entry: Entry, schema: int) -> Entry:
     """Return a row of the feed in the words of an older phone."""
     seq, kind, names, row, extra = entry
-    values = dict(zip(names, row[2:], strict=True))
-    if is_record_kind(kind):
-        values = down(kind, values, schema)
-    elif kind == "review":
-        # A word about a field that the phone does not know still reaches the cadre, beside no field.
-        values["comments"] = [
-            {**comment, "field": field_down(comment["kind"], comment["field"], schema)}
-            for comment in values["comments"] or []
-        ]
-    elif kind == "conflict":
-        about, field = values["record_kind"], values["field"]
-        if known := field_down(about, field, schema):
-            for name in ("ours", "theirs", "decided_value"):
-                values[name] = down(about, {field: values[name]}, schema)[known]
-            values["field"] = known
+    values = row_down(kind, dict(zip(names, row[2:], strict=True)), schema)
     return seq, kind, tuple(values), (*row[:2], *values.values()), extra
 
 

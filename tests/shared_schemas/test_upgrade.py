@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared_schemas import SCHEMA_VERSION, codes
 from shared_schemas.fields import Code, Codes, Declared, Flag, WholeNumber
 from shared_schemas.records import faults, record_kind, record_kinds
-from shared_schemas.upgrade import LENSES, down, field_down, field_up, finer, up
+from shared_schemas.upgrade import LENSES, down, field_down, field_up, finer, row_down, row_up, up
 from tests.sync.old_phone import SCHEMAS, Frozen
 
 KINDS = [kind.name for kind in record_kinds()]
@@ -161,6 +161,24 @@ def test_a_field_unknown_to_a_phone_has_no_name_there() -> None:
     assert field_down("intention", "lodging", 2) == "needs_lodging"
     assert field_down("household", "split_on", 1) == ""
     assert field_down("household", "phone", 1) == "phone"
+
+
+@pytest.mark.parametrize(("lodging", "needed"), [("0", False), ("1", True), (None, None)])
+def test_a_conflict_and_a_reviewers_word_travel_under_the_name_that_the_phone_knows(
+    lodging: str | None, needed: bool | None
+) -> None:
+    conflict = {"record_kind": "intention", "field": "lodging", "ours": lodging, "theirs": "0",
+                "state": "open"}  # fmt: skip
+    told = row_down("conflict", conflict, 1)
+    assert (told["field"], told["ours"], told["theirs"]) == ("needs_lodging", needed, False)
+    assert row_up("conflict", told, 1) == conflict
+    unknown = {"record_kind": "household", "field": "split_on", "ours": "2026-01-10"}
+    assert row_down("conflict", unknown, 1) == unknown
+    word = {"comments": [{"kind": "intention", "field": "lodging", "text": "?"}]}
+    told = row_down("review", word, 1)
+    assert told["comments"][0]["field"] == "needs_lodging"
+    assert row_up("review", told, 1) == word
+    assert row_down("review", {"state": "approved"}, 1) == {"state": "approved"}
 
 
 def test_a_value_that_was_never_good_is_refused_and_not_made_good() -> None:

@@ -27,7 +27,6 @@ from builders import (
     changes,
     villages,
 )
-from conftest import Clock
 from flask import Flask
 from sqlalchemy import Engine, select, text, update
 from werkzeug.serving import make_server
@@ -57,6 +56,7 @@ from shared_schemas.codes import Code, CodeList
 from shared_schemas.protocol import PACKED
 from shared_schemas.records import RecordKind, record_kind, record_kinds
 from shared_schemas.records.member import Member
+from tests.conftest import Clock
 
 from .old_phone import NEVER_LEFT, SCHEMAS, Frozen, OldPhone, of_schema
 
