@@ -136,7 +136,9 @@ def db() -> None:
 def db_upgrade() -> None:
     """Bring the database to this version: tables, columns of newly declared fields, divisions.
 
-    It can run while the old version still serves: it only adds. `chushan serve` does it at start.
+    What newer phones sent and the old version did not understand is applied. It can run while the
+    old version still serves; run it again when that has stopped, for what it wrote into a field
+    that another has replaced. `chushan serve` does it at start.
     """
     settings = settings_or_exit()
     engine = open_engine(settings.database_url)
