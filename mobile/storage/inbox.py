@@ -248,10 +248,12 @@ def let_go(connection: sqlite3.Connection) -> None:
     generation = get(connection, "generation", 0)
     for kind in kept_kinds(connection):
         column = "id" if kind == "household" else "household_id"
-        # Never with an edit of the cadre in it that the county has not taken in: it stays in sight.
+        # Never while the cadre has it open, nor with an edit of his in it that the county has not
+        # taken in: it stays in sight.
         connection.execute(
             f'DELETE FROM "{kind}" WHERE generation < ?'  # noqa: S608
             f' AND "{column}" NOT IN (SELECT household_id FROM draft)'
+            f' AND "{column}" NOT IN (SELECT household_id FROM position WHERE open = 1)'
             f' AND "{column}" NOT IN (SELECT household_id FROM outbox WHERE covered = 0'
             " AND NOT (state = 'acked' AND seq > 0))",
             (generation,),

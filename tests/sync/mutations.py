@@ -110,7 +110,7 @@ def _same_life(_real: Any) -> Any:
 
 
 def _pruning_at_once(_real: Any) -> Any:
-    return lambda connection, now_ms: connection.execute(
+    return lambda connection, now_ms, backed_up_ms: connection.execute(
         "DELETE FROM outbox WHERE state = 'acked' AND covered = 1"
     )
 
@@ -141,10 +141,28 @@ def _page_kept_without_rows(real: Any) -> Any:
     return apply_lines
 
 
+def _letting_go_of_everything(_real: Any) -> Any:
+    def let_go(connection: Any) -> None:
+        generation = inbox.get(connection, "generation", 0)
+        for kind in inbox.kept_kinds(connection):
+            connection.execute(f'DELETE FROM "{kind}" WHERE generation < ?', (generation,))
+
+    return let_go
+
+
+def _knowing_every_tag(real: Any) -> Any:
+    def commit_of(conn: Any, county: str, seq: int) -> Any:
+        found = real(conn, county, seq)
+        return build_pull.Commit(seq, _AnyHash("")) if found is None else replace(
+            found, tag=_AnyHash(found.tag))  # fmt: skip
+
+    return commit_of
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation("the idempotency check is skipped",
              _replaced(receive_push, "set_acked", lambda _real: lambda *args: None)),
-    Mutation("a cursor is off by one", _replaced(build_pull, "_checked_seq",
+    Mutation("a cursor is off by one", _replaced(build_pull, "seq_of_cursor",
              lambda real: lambda *args: real(*args) + bool(real(*args)))),
     Mutation("the base of an edit is ignored",
              _replaced(apply_changes, "merge_change", _ignoring_base)),
@@ -176,15 +194,26 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("a restored server is not offered what it forgot",
              _replaced(outbox, "offer_lost", lambda _real: lambda connection, stored: None),
              quick=False),
-    Mutation("rows that a restored server forgot stay on the phone",
-             _replaced(inbox, "finish_pull", lambda _real: lambda connection: None), quick=False),
+    Mutation("rows that left the phone's scope stay on it",
+             _replaced(inbox, "let_go", lambda _real: lambda connection: None)),
+    Mutation("rows are let go of with unsent work in them",
+             _replaced(inbox, "let_go", _letting_go_of_everything)),
+    Mutation("nobody is told that a household has moved away",
+             _replaced(apply_changes, "add_departures", lambda _real: lambda *args: None)),
+    Mutation("a pull loses a row",
+             _replaced(build_pull, "rows_between", lambda real: lambda *a, **k: real(*a, **k)[:-1])),
+    Mutation("a database that was copied back is not noticed",
+             _replaced(build_pull, "commit_of", _knowing_every_tag), quick=False),
+    Mutation("nobody asks what became of held changes",
+             _replaced(outbox, "held_ranges", lambda _real: lambda *args: [])),
+    Mutation("a change that the county closed waits for ever",
+             _replaced(outbox, "keep_settled", lambda _real: lambda *args: outbox.Settled())),
     Mutation("an edit over an own unconfirmed one takes the newest base",
              _replaced(phone_records, "shown_records", _no_sources), quick=False),
     Mutation("the cursor of a page is kept without its rows",
              _replaced(inbox, "apply_lines", _page_kept_without_rows)),
-    Mutation("the scope of a phone is not asked", _replaced(feed, "_within",
-             lambda real: lambda table, county, scope, after: real(table, county, county, after)),
-             quick=False),
+    Mutation("the scope of a phone is not asked", _replaced(feed, "_asked",
+             lambda real: lambda county, scope, **more: real(county, county, **more))),
 )  # fmt: skip
 
 

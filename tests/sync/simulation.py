@@ -13,14 +13,15 @@ from unittest import mock
 
 from mobile.forms.record_form import RecordForm
 from mobile.forms.visit import Visit
-from mobile.storage import outbox
+from mobile.storage import drafts, outbox
 from mobile.sync import attempt
 from mobile.sync.attempt import SyncResult
 from mobile.sync.client import AlreadyRunning, SyncError
 from server.services.decide_conflict import decide_conflict
+from server.services.enrol import reassign_device
 from server.services.held import apply_held_change, close_held_change
 from server.services.review import Comment, approve, return_bundle, void
-from server.storage.devices import set_device_state
+from server.storage.devices import devices_within, set_device_state
 from server.storage.engine import writing
 from shared_schemas import codes, resident_id
 from shared_schemas.errors import ChushanError
@@ -49,7 +50,7 @@ MOST_REQUESTS = 400
 """Requests in which everything must be settled once the link is good."""
 
 BAD_LINK = (
-    "none", "none", "no_signal", "drop_request", "drop_answer", "cut_request", "cut_answer",
+    "none", "none", "no_signal", "drop_request", "drop_answer", "cut_request", "cut_answer", "drop_push",
     "duplicate", "delay_request", "portal", "server_dies_before_commit", "server_dies_after_commit",
 )  # fmt: skip
 
@@ -70,6 +71,7 @@ class Schedule:
         self.serial = 0
         self.phone_backups: list[tuple[str, Any, dict[tuple[str, str], Any]]] = []
         self.server_backups: list[Any] = []
+        self.server_copies: list[Any] = []
         self.disasters = self.random.random() < 0.7
 
     # The run
@@ -98,6 +100,7 @@ class Schedule:
         ordinary: list[tuple[Callable[[], None], int]] = [
             (self.visit, 26),
             (self.visit_across_a_sync, 8),
+            (self.move_household, 3),
             (self.new_household, 4),
             (self.recall, 3),
             (self.sync, 12),
@@ -113,9 +116,11 @@ class Schedule:
             (self.phone_dies, 6),
             (self.save_phone, 3),
             (self.restore_phone, 3),
-            (self.clone_phone, 1),
+            (self.clone_phone, 2),
             (self.save_server, 3),
             (self.restore_server, 2),
+            (self.copy_server, 2),
+            (self.put_server_back, 1),
             (self.revoke, 1),
             (self.reassign, 1),
         ]
@@ -139,11 +144,15 @@ class Schedule:
         visit = self._open_visit(phone)
         if visit is None:
             return
+        # As the screen does: an open household is not taken away under the cadre's hands.
+        visit.position = visit.steps()[0].position
         if self.random.random() < 0.5:
             self._answer(phone, visit)
         with self.world.over(*self.random.choice([("none",), BAD_LINK])):
             self._sync(phone)
         self._edit(phone, visit)
+        with phone.store.writing() as connection:
+            drafts.leave(connection)
         self._after(phone)
 
     def new_household(self) -> None:
@@ -155,6 +164,17 @@ class Schedule:
         for _ in range(self.random.randrange(3)):
             member = visit.add_member()
             member.answer("name", self._value(KINDS["member"].fields["name"]))
+        self._hand_in(phone, visit)
+        self._after(phone)
+
+    def move_household(self) -> None:
+        """Let a household move to another village, perhaps out of the scope of some phones."""
+        phone = self.a_phone()
+        visit = self._open_visit(phone)
+        if visit is None:
+            return
+        visit.household.answer("village_code", self.random.choice(VILLAGES))
+        self._note_saw(phone, visit)
         self._hand_in(phone, visit)
         self._after(phone)
 
@@ -321,6 +341,10 @@ class Schedule:
         if type(result.error) is SyncError:
             raise Broken("the sync itself failed") from result.error
         assert not isinstance(result.error, AlreadyRunning)
+        if result.is_unequal:
+            raise Broken(f"{phone.name} and the county differ, also after all was fetched anew")
+        if result.is_repaired and not self.disasters:
+            raise Broken(f"{phone.name} and the county differed, though nothing had happened")
         self._after(phone)
         return result
 
@@ -386,6 +410,13 @@ class Schedule:
         made = self.world.clone(phone, name, whole=self.random.random() < 0.5)
         self.log[-1] += f" {phone.name} {name}"
         self.oracle.note(made)
+        if self.random.random() < 0.7:
+            # Both number a change of their own before either is heard: the same n, twice.
+            for one in (phone, made):
+                self._visit_of(one)
+                self._after(one)
+                with self.world.over("drop_push"):
+                    self._sync(one)
 
     # Disasters and decisions of the county
 
@@ -401,6 +432,18 @@ class Schedule:
             self.world.restore_server(self.random.choice(self.server_backups))
             self.oracle.note_server_restored()
 
+    def copy_server(self) -> None:
+        """Copy the server's database file aside."""
+        path = self.world.root / f"server.{len(self.server_copies)}.copy"
+        self.world.copy_server(path)
+        self.server_copies.append(path)
+
+    def put_server_back(self) -> None:
+        """Copy an old database file back over the server's."""
+        if self.server_copies:
+            self.world.put_server_back(self.random.choice(self.server_copies))
+            self.oracle.note_server_restored()
+
     def revoke(self) -> None:
         """Tell the server that a phone was lost; all who have its token are."""
         phone = self.a_phone()
@@ -413,11 +456,11 @@ class Schedule:
     def reassign(self) -> None:
         """Give a phone's cadre other villages."""
         phone = self.a_phone()
-        scope = self.random.choice([COUNTY, HOME_VILLAGES[0][:9], HOME_VILLAGES[0]])
+        scope = self.random.choice([COUNTY, HOME_VILLAGES[0][:9], *HOME_VILLAGES])
         with writing(self.world.engine) as conn:
-            conn.exec_driver_sql(
-                "UPDATE device SET scope = ? WHERE id = ?", (scope, _fact(phone, "device_id"))
-            )
+            for device in devices_within(conn, COUNTY, ""):
+                if device.id == _fact(phone, "device_id"):
+                    reassign_device(conn, device, scope)
         self.log[-1] += f" {phone.name} {scope}"
 
     def review(self) -> None:
@@ -517,6 +560,18 @@ class Schedule:
             raise Broken(f"it never comes to rest: {results}")
         if self.world.requests > MOST_REQUESTS:
             raise Broken(f"it took {self.world.requests} requests to come to rest")
+        self._rest_costs_one_request()
+
+    def _rest_costs_one_request(self) -> None:
+        """Nothing is left to say: one small request each (I11)."""
+        for phone in self.world.phones.values():
+            if phone.revoked:
+                continue
+            before = self.world.requests
+            result = self._sync(phone)
+            if self.world.requests != before + 1 or result.sent or result.received:
+                asked = self.world.requests - before
+                raise Broken(f"{phone.name} asks {asked} times though nothing is new: {result}")
 
     def _sync_at_last(self, phone: Phone) -> SyncResult:
         result = self._sync(phone)

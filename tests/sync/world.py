@@ -306,7 +306,7 @@ class World:
         for leftover in self.root.iterdir():
             if leftover.is_dir():
                 shutil.rmtree(leftover)
-            elif leftover.name.endswith(("-wal", "-shm", ".zip")):
+            elif leftover.name.endswith(("-wal", "-shm", ".zip", ".copy")):
                 leftover.unlink()
         shutil.copy(self.root / "server.template", self.root / "server.db")
         self.random = random.Random(seed)
@@ -425,6 +425,17 @@ class World:
         """Restore a backup with the server's own command: a new epoch begins."""
         restore_backup(self.engine, path, replace=True)
 
+    def copy_server(self, path: Path) -> None:
+        """Copy the server's database file, as an operator does without the command."""
+        self._copy_file(self.root / "server.db", path)
+
+    def put_server_back(self, path: Path) -> None:
+        """Put a copy in place of the server's database file: nobody tells the phones."""
+        self.engine.dispose()
+        for leftover in self.root.glob("server.db-*"):
+            leftover.unlink()
+        shutil.copy(path, self.root / "server.db")
+
     def deliver(self, request: Request) -> Answer:
         """Hand a request to the server and return its answer; Killed when the server died."""
         self.requests += 1
@@ -456,7 +467,8 @@ class World:
             act()
         if fault == "no_signal":
             raise requests.ConnectionError(NewConnectionError(None, "no route"))  # type: ignore[arg-type]
-        if fault == "drop_request":
+        is_push = request.path.endswith("/push")
+        if fault == "drop_request" or (fault == "drop_push" and is_push):
             raise requests.ConnectionError("reset")
         if fault == "delay_request":
             self.delayed.append(request)
