@@ -132,7 +132,8 @@ def of_schema(schema: int) -> Iterator[None]:
     """Have the real app write, send and fetch as one of this schema, for as long as this is open.
 
     What it submits is lowered before it goes into the outbox; its pulls ask for the schema, and what
-    they bring is lifted where the app stores it.
+    they bring is lifted where the app stores it. Afterwards it shows `up(down(values))` of what the
+    county has, not all of it: an oracle has to compare that.
     """
     add, hello = outbox.add, Client.hello
 
