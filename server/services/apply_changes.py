@@ -403,6 +403,7 @@ def _edit_from_log(logged: LoggedChange, county: str, *, forced: bool = False) -
         schema=logged.schema,
         sent_ms=logged.received_at_ms,
         received_ms=logged.received_at_ms,
+        lost=logged.lost,
         forced=forced,
         stored=True,
         reason=_screened(logged),
@@ -780,4 +781,5 @@ def _logged(work: _Work, edit: _Edit, resolution: str) -> LoggedChange:
         reason=edit.reason.value if edit.reason else None,
         village_code=edit.village_code,
         resolution=resolution if edit.stored and not held else None,
+        lost=edit.lost,
     )

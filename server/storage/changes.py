@@ -32,12 +32,14 @@ class LoggedChange:
     village_code: str | None = None
     resolution: str | None = None
     note: str | None = None
+    lost: bool = False
+    """Its base is of an earlier life of the database: it has seen nothing here."""
 
 
 _COLUMNS = (
     "county", "incarnation", "n", "hash", "kind", "record_id", "village_code", "base", "at_ms",
     "eff_ms", "values", "schema", "outcome", "reason", "seq", "received_at_ms", "author_id",
-    "device_id", "resolution",
+    "device_id", "resolution", "lost",
 )  # fmt: skip
 
 DISMISSED = "dismissed"
@@ -70,6 +72,7 @@ def _ready_row(county: str, logged: LoggedChange) -> tuple[Any, ...]:
         logged.author_id,
         logged.device_id,
         logged.resolution,
+        logged.lost or None,
     )
 
 
@@ -91,6 +94,7 @@ def _logged(row: RowMapping) -> LoggedChange:
         village_code=row["village_code"],
         resolution=row["resolution"],
         note=row["note"],
+        lost=bool(row["lost"]),
     )
 
 

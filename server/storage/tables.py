@@ -210,6 +210,7 @@ change = _table(
     Column("eff_ms", BigInteger, nullable=False),
     Column("values", JsonText, nullable=False),
     Column("schema", Integer, nullable=False),
+    Column("lost", Boolean),
     Column("outcome", String(10), nullable=False),
     Column("reason", String(40)),
     Column("seq", BigInteger, nullable=False),
@@ -223,7 +224,8 @@ change = _table(
 )
 """Every change that ever arrived, with its outcome: the audit trail and the list of held ones.
 
-The primary key is what makes a change sent twice have one effect. `note`: what the county tells the
+The primary key is what makes a change sent twice have one effect. `lost`: its `base` is of an earlier
+life of this database, so it has seen nothing here, also when it is applied late. `note`: what the county tells the
 author of a held change that it closed.
 """
 Index(None, change.c.county, change.c.record_id)

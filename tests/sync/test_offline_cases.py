@@ -258,6 +258,23 @@ def test_member_that_is_sent_before_its_household_in_one_batch_is_answered_as_ap
     assert waiting(engine) == []
 
 
+def test_held_edit_from_before_a_restore_has_seen_nothing_when_it_is_applied_late(
+    engine: Engine, phone: Phone, known: tuple[Family, int]
+) -> None:
+    """Its base is a number of the earlier life, which this life has given to something else."""
+    family, _ = known
+    by_the_county(engine, "member", family.member, name="岑大山")
+    with writing(engine) as conn:
+        conn.execute(update(tables.device).values(state="lost"))
+    base = seq_of(engine, "member", family.member)
+    edit = ("member", family.member, base, {"name": "岑晓山"})
+    assert send(phone, edit, epoch="an earlier life") == ["held"]
+    assert force(engine, phone.incarnation, 1) == "conflict"
+    assert value(engine, "member", family.member, "name") == "岑大山"
+    [row] = conflicts(engine, "name")
+    assert (row["ours"], row["theirs"]) == ("岑大山", "岑晓山")
+
+
 def test_later_part_of_the_day_that_a_copy_sent_first_stands(
     app: Flask, engine: Engine, phone: Phone, known: tuple[Family, int]
 ) -> None:
