@@ -345,7 +345,7 @@ def test_what_a_revoked_phone_wrote_is_taken_and_held(office):
     assert office.outcomes() == {"held": 8}
     receipt = handover.take_receipt(author, done.receipt)
     assert (receipt.answered, receipt.held) == (8, 8)
-    assert "8条县里要先核对" in receipt.words()
+    assert "8条县里已收到,待处理" in receipt.words()
 
 
 def test_a_phone_enrolled_again_has_its_earlier_file_taken_and_reads_the_receipt(office):
