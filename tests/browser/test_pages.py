@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import insert, select
 
 from server.demo.prepare import COUNTIES
+from server.storage import persons
 from server.storage import review_pages as queries
 from server.storage.engine import reading, writing
 from server.storage.tables import change
@@ -259,3 +260,24 @@ def test_tables_and_forms_have_names_for_readers_of_screens(page: Page, world: W
         assert unnamed == [], path
         assert page.locator("h1").count() == 1
         assert page.locator("html").get_attribute("lang") == "zh-CN"
+
+
+def test_a_pair_is_decided_by_keyboard_and_taken_back(page: Page, world: World) -> None:
+    with reading(world.engine) as conn:
+        [first, *_] = persons.pairs(conn, COUNTY, COUNTY, persons.OPEN, limit=1)
+    sign_in(page, world, "wangmo")
+    page.goto(f"{world.address}/duplicates")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/duplicates/{first.left_id}/{first.right_id}**")
+    assert overflow(page) <= 0
+    expect(page.get_by_text("证据的分量")).to_be_visible()
+    page.keyboard.press("m")
+    expect(page.get_by_role("status")).to_contain_text("已合并为一人")
+    page.goto(f"{world.address}/persons/{first.left_id}")
+    assert overflow(page) <= 0
+    page.get_by_role("button", name="撤销合并").click()
+    expect(page.get_by_role("status")).to_contain_text("已撤销合并")
+    page.goto(f"{world.address}/duplicates/{first.left_id}/{first.right_id}")
+    page.keyboard.press("n")
+    expect(page.get_by_role("status")).to_contain_text("不是同一人")

@@ -431,6 +431,11 @@ def test_a_phone_learns_of_a_registration_elsewhere_that_it_exists_and_no_more(
     assert (again["registrations"], again.get("person_id")) == (1, None)
 
 
+def test_an_older_phone_is_told_as_well(county: County) -> None:
+    one, _ = twice(county)
+    assert county.phone.pull(schema=1)["person", one.member]["registrations"] == 2
+
+
 def test_a_person_follows_a_household_that_moves(county: County) -> None:
     one, _other = twice(county)
     far = a_phone(county.app, county.engine, scope=OTHER_TOWNSHIP_VILLAGE[:9])
