@@ -377,6 +377,15 @@ def new_incarnation(connection: sqlite3.Connection, lost: Iterable[int] = ()) ->
     return incarnation
 
 
+def answered_up_to(connection: sqlite3.Connection) -> int:
+    """Return the highest n of this incarnation that the server has answered, 0 for none."""
+    row = connection.execute(
+        "SELECT max(n) FROM outbox WHERE incarnation = ? AND state = 'acked'",
+        (get(connection, "incarnation"),),
+    ).fetchone()
+    return int(row[0] or 0)
+
+
 def lives(connection: sqlite3.Connection) -> list[str]:
     """Return this incarnation and the earlier ones whose answered changes are still kept."""
     present = get(connection, "incarnation")

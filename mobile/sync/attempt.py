@@ -227,8 +227,8 @@ class _Attempt:
         self.report("hello", 0, 1)
         connection = self.store.connection
         incarnation, cursor = get(connection, "incarnation"), get(connection, "cursor")
-        known = get(connection, "hello")
-        answer = self.insist(partial(client.hello, incarnation, cursor, known))
+        known, answered = get(connection, "hello"), outbox.answered_up_to(connection)
+        answer = self.insist(partial(client.hello, incarnation, cursor, known, answered))
         epoch = get(connection, "epoch")
         stored: dict[str, tuple[int, str | None]] = {}
         if epoch is not None and epoch != answer["epoch"]:
@@ -250,10 +250,13 @@ class _Attempt:
         is_outdated = answer.get("schema", SCHEMA_VERSION) > SCHEMA_VERSION
         self.result = replace(self.result, is_outdated=is_outdated)
         self.tally = answer["tally"] if is_same_life else {}
-        if answer["settled"] != get(connection, "settled", 0):
+        if stored:
+            # What it has kept may have ended otherwise in the life that it lost.
+            self.ask_outcomes(client, outbox.answered_ranges(connection, MOST_SIZE))
+        elif answer["settled"] != get(connection, "settled", 0):
             self.ask_outcomes(client, outbox.held_ranges(connection, MOST_SIZE))
-            with self.store.writing() as connection:
-                put(connection, "settled", answer["settled"])
+        with self.store.writing() as connection:
+            put(connection, "settled", answer["settled"])
         self.report("hello", 1, 1)
 
     def ask_outcomes(self, client: Client, ranges: list[tuple[str, int, int]]) -> None:

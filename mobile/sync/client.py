@@ -190,14 +190,21 @@ class Client:
         return self._answer("POST", "enrol", json=body, needs=("token", "device_id"))
 
     def hello(
-        self, incarnation: str, cursor: str | None = None, known: Mapping[str, Any] | None = None
+        self,
+        incarnation: str,
+        cursor: str | None = None,
+        known: Mapping[str, Any] | None = None,
+        answered: int = 0,
     ) -> dict[str, Any]:
         """Ask what the server knows of this phone; the answer is `messages.HelloAnswer`.
 
         `cursor` is where the last pull ended, `known` the last answer with its `mark`: what has not
         changed since is not sent again, and the answer that has not changed at all is `known`.
+        `answered` is the highest n that has an answer: a server that does not know it went back.
         """
-        query = {"incarnation": incarnation}
+        query: dict[str, Any] = {"incarnation": incarnation}
+        if answered:
+            query["answered"] = answered
         headers = {"Accept": PACKED}
         if cursor is not None:
             query["cursor"] = cursor

@@ -59,6 +59,11 @@ class HelloQuery(ma.Schema):
         validate=validate.Length(max=16),
         metadata={"description": "`places` of the last answer, to be spared the divisions"},
     )
+    answered = ma.fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, SAFE_INTEGER),
+        metadata={"description": "highest n of the incarnation that has an answer"},
+    )
 
 
 class OutcomesQuery(ma.Schema):

@@ -9,7 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.services.build_pull import has_news, seq_of_cursor, tally_of
+from server.services.build_pull import (
+    RolledBack,
+    cursor_from_text,
+    has_news,
+    seq_of_cursor,
+    tally_of,
+)
 from server.storage.changes import count_settled, stored_outcomes
 from server.storage.devices import Device, incarnation_of
 from server.storage.divisions import places_within
@@ -28,12 +34,14 @@ def say_hello(
     now_ms: int,
     cursor: str | None = None,
     places: str | None = None,
+    answered: int = 0,
 ) -> dict[str, Any]:
     """Return the answer as `messages.HelloAnswer` describes it.
 
     An incarnation that is another phone's counts as unheard of: pushing under it is refused as
     forked. `cursor` is where the phone's last pull ended; RolledBack as in `build_pull`. `places`
-    names the list of divisions that it has (`places_mark`).
+    names the list of divisions that it has (`places_mark`). `answered` is the highest n of the
+    incarnation that this database, by its epoch, has answered: RolledBack where it does not know it.
     """
     county = device.county
     known = incarnation_of(conn, county, incarnation)
@@ -47,6 +55,8 @@ def say_hello(
     mark = places_mark(divisions)
     backed_up = meta_value(conn, BACKED_UP)
     epoch = epoch_of(conn)
+    if answered > acked and (known is None or is_own) and _is_of(cursor, epoch):
+        raise RolledBack(epoch)
     answer: dict[str, Any] = {
         "protocol": PROTOCOL,
         "schema": SCHEMA_VERSION,
@@ -86,6 +96,13 @@ def _has_news(conn: Connection, device: Device, cursor: str, epoch: str) -> bool
     except ChushanError:
         return True  # the pull will say how to go on
     return has_news(conn, device, after)
+
+
+def _is_of(cursor: str | None, epoch: str) -> bool:
+    try:
+        return cursor is not None and cursor_from_text(cursor).epoch == epoch
+    except ChushanError:
+        return False
 
 
 def places_mark(divisions: list[dict[str, Any]]) -> str:

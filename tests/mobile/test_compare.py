@@ -357,3 +357,25 @@ def close_held(county: County, words: str) -> None:
                 now_ms=county.server.now_ms(),
                 new_id=county.server.new_id,
             )
+
+
+def test_a_copied_back_database_that_no_cursor_shows_is_noticed_by_what_was_answered(
+    county: County, phone: Store
+) -> None:
+    sync(phone)
+    make_copy(county, "before")
+    lost = a_submitted_household(phone, "岑", 300)
+    with phone.writing() as connection:
+        cursor = get(connection, "cursor")
+    sync(phone)
+    with phone.writing() as connection:
+        put(connection, "cursor", cursor)  # as after a cut before the pull
+        outbox.new_incarnation(connection)
+    a_submitted_household(phone, "罗", 500)
+    sync(phone)
+    with phone.writing() as connection:
+        put(connection, "cursor", cursor)
+    put_back(county, "before")
+    assert sync(phone).remaining == 0
+    assert county.values("household", lost)["phone"] == "13900000300"
+    assert len(county.changes()) == 16
