@@ -69,17 +69,40 @@ def members_written(
     Call it after the county's numbers were taken (`allocate`): from there on other writers of the
     county wait, so that two of them cannot each miss what the other does to one person.
     """
-    follow_households(conn, county, households, now_ms=now_ms)
+    linked = follow_households(conn, county, households, now_ms=now_ms)
+    _take_back_unproven(conn, county, linked & {*members}, now_ms=now_ms)
     propose_pairs(conn, county, members, now_ms=now_ms)
 
 
 def follow_households(
     conn: Connection, county: str, households: Collection[str], *, now_ms: int
+) -> set[str]:
+    """Derive anew the persons that have a registration in these households; return those."""
+    linked = {row.member_id for row in storage.linked_in_households(conn, county, households)}
+    if linked:
+        derive(conn, county, linked, now_ms=now_ms)
+    return linked
+
+
+def _take_back_unproven(
+    conn: Connection, county: str, member_ids: Collection[str], *, now_ms: int
 ) -> None:
-    """Derive anew the persons that have a registration in these households."""
-    rows = storage.linked_in_households(conn, county, households)
-    if rows:
-        derive(conn, county, [row.member_id for row in rows], now_ms=now_ms)
+    """Take back the machine's links of which an edit has changed the evidence.
+
+    A number that was mistyped into somebody else's and is put right leaves two people. Where a key
+    still joins them, a person decides; what a person has linked only a person takes back.
+    """
+    for link in storage.links_among(conn, county, member_ids) if member_ids else ():
+        pair = (link.left_id, link.right_id)
+        candidate = compared(conn, county, pair)
+        if link.source != MACHINE or (candidate is not None and candidate.certain):
+            continue
+        _withdraw(conn, county, pair, link.id, by=MACHINE, reason=None, now_ms=now_ms)
+        if candidate is None:
+            storage.forget_pair(conn, county, pair)
+        add_audit(conn, county, id=id_from_bits(secrets.randbits(64)), at_ms=now_ms, actor=MACHINE,
+                  action=UNLINKED, target_kind="member", target_id=pair[0],
+                  detail={"other": pair[1], "reason": None})  # fmt: skip
 
 
 def propose_pairs(
@@ -217,19 +240,32 @@ def unlink(
         raise ChushanError("not_found")
     if link.withdrawn_at_ms is not None:
         raise ChushanError("wrong_state", "这次合并已经撤销过了")
-    before = storage.members_of_persons(conn, county, pair)
+    said = reason.strip() or None
+    _withdraw(conn, county, pair, link_id, by=user.id, reason=said, now_ms=now_ms)
+    add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=UNLINKED,
+              target_kind="member", target_id=pair[0],
+              detail={"other": pair[1], "reason": said})  # fmt: skip
+    return pair
+
+
+def _withdraw(
+    conn: Connection,
+    county: str,
+    pair: Pair,
+    link_id: str,
+    *,
+    by: str,
+    reason: str | None,
+    now_ms: int,
+) -> None:
+    together = [row.member_id for row in storage.members_of_persons(conn, county, pair)]
     storage.withdraw_link(
-        conn, county, link_id, withdrawn_by=user.id, withdrawn_at_ms=now_ms,
-        withdrawn_reason=reason.strip() or None,
-    )  # fmt: skip
+        conn, county, link_id, withdrawn_by=by, withdrawn_at_ms=now_ms, withdrawn_reason=reason
+    )
     storage.settle_pair(
         conn, county, pair, state=OPEN, decided_by=None, decided_at_ms=None, note=None
     )
-    derive(conn, county, [row.member_id for row in before], now_ms=now_ms)
-    add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=UNLINKED,
-              target_kind="member", target_id=pair[0],
-              detail={"other": pair[1], "reason": reason.strip() or None})  # fmt: skip
-    return pair
+    derive(conn, county, together, now_ms=now_ms)
 
 
 def _link(

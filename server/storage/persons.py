@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    delete,
     exists,
     func,
     insert,
@@ -104,6 +105,11 @@ def put_pairs(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def settle_pair(conn: Connection, county: str, pair: tuple[str, str], **values: Any) -> None:
     """Write a decision into a pair."""
     conn.execute(update(candidate_pair).where(_is_pair(candidate_pair, county, pair)), values)
+
+
+def forget_pair(conn: Connection, county: str, pair: tuple[str, str]) -> None:
+    """Drop a pair that no key joins any more."""
+    conn.execute(delete(candidate_pair).where(_is_pair(candidate_pair, county, pair)))
 
 
 def _is_pair(table: Any, county: str, pair: tuple[str, str]) -> ColumnElement[bool]:

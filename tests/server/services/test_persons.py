@@ -296,6 +296,24 @@ def test_what_a_person_took_apart_the_machine_does_not_join_again(county: County
     assert county.pairs()[frozenset((one.member, other.member))].state == "open"
 
 
+def test_a_number_put_right_takes_the_machines_link_back(county: County) -> None:
+    """One cadre had mistyped a number into that of a namesake, born on the same day."""
+    one, other = twice(county)
+    assert len(county.links()) == 1
+    county.edit("member", other.member, id_no=an_id_number())
+    assert county.links() == []
+    pair = county.pairs().get(frozenset((one.member, other.member)))
+    assert pair is None or pair.state == "open"
+    assert county.phone.pull_all()["person", one.member]["registrations"] == 1
+
+
+def test_a_persons_link_stays_when_a_number_is_put_right(county: County) -> None:
+    one, other = without_id(county)
+    county.decide(one, other)
+    county.edit("member", other.member, id_no=an_id_number(), no_id_reason=None)
+    assert len(county.links()) == 1
+
+
 def test_unsure_can_be_decided_later_and_a_decision_stands(county: County) -> None:
     one, other = without_id(county)
     county.decide(one, other, "unsure", reason="等电话核实")
