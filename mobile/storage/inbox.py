@@ -23,6 +23,9 @@ from shared_schemas.upgrade import row_up
 _BESIDE_RECORDS = ("review", "conflict", "person")
 """Kinds of the feed that are no records."""
 
+NO_EPOCH = "0"
+"""Stands for a life of the server that is over, whatever it was called."""
+
 GONE = -1
 """Generation of a row that left the phone's scope and waits to be let go."""
 
@@ -285,8 +288,19 @@ def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool
         )
         connection.executemany("INSERT OR REPLACE INTO division VALUES (?, ?, ?)", divisions)
     if changed:
+        _forget_epoch(connection, hello["epoch"])
         begin_full_pull(connection)
     return changed
+
+
+def _forget_epoch(connection: sqlite3.Connection, epoch: str) -> None:
+    """Let no number stand for one of the epoch that begins: an old database file may bring it back."""
+    tables = ["draft", "outbox", *(kind for kind in kept_kinds(connection) if is_record_kind(kind))]
+    for table in tables:
+        connection.execute(
+            f'UPDATE "{table}" SET epoch = ? WHERE epoch = ?',  # noqa: S608
+            (NO_EPOCH, epoch),
+        )
 
 
 def count_returned(connection: sqlite3.Connection) -> int:

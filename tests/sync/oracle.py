@@ -141,6 +141,8 @@ class Oracle:
         self._acked.clear()
         self._outcomes.clear()
         self._cursors.clear()
+        for entry in self.entries.values():
+            entry.epoch = ""  # its base may be a number that is given out again
         with opened(self.server_path) as server:
             known = {
                 (row["kind"], row["record_id"], row["field"], row["decided_value"])
