@@ -289,6 +289,9 @@ class _Attempt:
                     size //= 2
                 elif refusal.code == "malformed" and cuts < FRUITLESS:
                     cuts += 1  # damaged on the way
+                elif refusal.code == "busy":
+                    cuts += 1
+                    self.pause(cuts, refusal)
                 else:
                     self.renumber(refusal)
                 continue
@@ -359,6 +362,10 @@ class _Attempt:
                     cuts = 0
                     self.stop_if_cancelled()
             except Refused as refusal:
+                if refusal.code == "busy":
+                    cuts += 1
+                    self.pause(cuts, refusal)
+                    continue
                 self.renumberings += 1
                 if refusal.code != "epoch_changed" or self.renumberings > RENUMBERINGS:
                     raise
@@ -426,6 +433,11 @@ class _Attempt:
             self.stop_if_cancelled()
             try:
                 return ask()
+            except Refused as refusal:
+                if refusal.code != "busy":
+                    raise
+                cuts += 1
+                self.pause(cuts, refusal)
             except CutShort as error:
                 cuts += weight(error)
                 self.pause(cuts, error)
