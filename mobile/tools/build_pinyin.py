@@ -6,7 +6,7 @@
 The library that knows pinyin costs a phone a third of a second and 56 MiB; this file costs it some milliseconds.
 It has the 8105 characters of 通用规范汉字表 and what else occurs in the names of the divisions, from Unihan:
 kMandarin is the usual reading, kTGHZ2013 all readings of 通用规范汉字字典. Then come the surnames that are read
-otherwise than their characters usually are (单 is Shàn and not dān), written out here by hand.
+otherwise than their characters usually are (单 is Shàn and not dān), from shared_schemas/tools/build_pinyin.py.
 
 The file, after lines of comment that begin with #:
     d<TAB>大地的...     characters whose reading begins with d
@@ -23,27 +23,12 @@ import unicodedata
 from collections import defaultdict
 from pathlib import Path
 
+from shared_schemas.tools.build_pinyin import SURNAMES
+
 UNICODE = Path("/usr/share/unicode")
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGET = ROOT / "mobile" / "assets" / "pinyin_initials.txt"
 DIVISIONS = ROOT / "shared_schemas" / "codes" / "data"
-
-# Surnames with their reading as a surname. Those that the table says rightly are not written to the file.
-SURNAMES = """
-单 shan 仇 qiu 解 xie 查 zha 曾 zeng 尉 wei 区 ou 朴 piao 盖 ge 缪 miao 繁 po 种 chong 乐 yue 员 yun
-宓 mi 冼 xian 洗 xian 翟 zhai 黑 he 折 she 句 gou 谌 chen 瞿 qu 覃 qin 郗 xi 隗 wei 逄 pang 佴 nai
-牟 mou 召 shao 石 shi 车 che 祭 zhai 晁 chao 贾 jia 俞 yu 仉 zhang 沈 shen 臧 zang 褚 chu 葛 ge 那 na
-宿 su 应 ying 相 xiang 行 xing 郇 xun 费 fei 柏 bai 呙 guo 撒 sa 阚 kan 哈 ha 纪 ji 过 guo 燕 yan
-宁 ning 秘 bi 都 du 訾 zi 藏 zang 粘 nian 能 nai 盛 sheng 乜 nie 仝 tong 薄 bo 干 gan 殷 yin 郄 qie
-郤 xi 钭 tou 亓 qi 昝 zan 逯 lu 佘 she 阙 que 眭 sui 任 ren 冯 feng 卜 bu 景 jing 系 xi 番 pan
-适 kuo 长 zhang 陆 lu 闫 yan 叶 ye 曲 qu 蒙 meng 万 wan 伍 wu 余 yu 尹 yin 谷 gu
-居 ju 降 jiang 倪 ni 兴 xing 率 lü 咎 jiu 妫 gui 朝 chao 澹 tan 台 tai 卓 zhuo 岑 cen 车 che 邸 di
-尉迟 yu-chi 长孙 zhang-sun 澹台 tan-tai 万俟 mo-qi 单于 chan-yu 鲜于 xian-yu 令狐 ling-hu 夏侯 xia-hou
-皇甫 huang-fu 宇文 yu-wen 慕容 mu-rong 上官 shang-guan 欧阳 ou-yang 司马 si-ma 诸葛 zhu-ge 东方 dong-fang
-呼延 hu-yan 赫连 he-lian 濮阳 pu-yang 淳于 chun-yu 公孙 gong-sun 轩辕 xuan-yuan 钟离 zhong-li
-闾丘 lü-qiu 亓官 qi-guan 司徒 si-tu 司空 si-kong 独孤 du-gu 南宫 nan-gong 西门 xi-men 申屠 shen-tu
-公冶 gong-ye 宗政 zong-zheng 太叔 tai-shu 端木 duan-mu 拓跋 tuo-ba 百里 bai-li 第五 di-wu 乐正 yue-zheng
-"""  # fmt: skip
 
 
 def unihan(file_name: str, field: str) -> dict[str, str]:

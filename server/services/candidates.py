@@ -8,8 +8,6 @@ person reads beside it.
 from __future__ import annotations
 
 import datetime as dt
-import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +17,7 @@ from sqlalchemy import Connection
 from server.storage.persons import look_alikes
 from server.storage.records import records_by_id
 from shared_schemas import resident_id
+from shared_schemas.names import normal_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +213,6 @@ def _names(a: Any, b: Any) -> str:
     if a[:1] == b[:1] and (_differ(a, b) == 1 or a in b or b in a):
         return "one_character"
     return "shared" if set(a) & set(b) else "different"
-
-
-def normal_name(name: str) -> str:
-    """Return a name without the differences of width, spaces and dots."""
-    return re.sub(r"[\s·•.'’-]", "", unicodedata.normalize("NFKC", name))
 
 
 def _shares_given_name(left: Person, right: Person) -> bool:

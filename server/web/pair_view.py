@@ -10,12 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.services.candidates import differing, normal_name
+from server.services.candidates import differing
 from server.web.bundle_view import shown_value
 from shared_schemas.bundle import Record
 from shared_schemas.fields import Audience, age_on
 from shared_schemas.golden import Golden, Registration, Why, golden_record, person_fields
 from shared_schemas.locale import text
+from shared_schemas.names import normal_name
 from shared_schemas.records import record_kind
 from shared_schemas.records.member import HEAD
 
