@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 _TABLE = Path(__file__).resolve().parent / "pinyin.txt"
@@ -67,6 +67,7 @@ def syllables(surname: str, given: str) -> tuple[str, ...]:
     return (*first, *(usual.get(c, c) for c in given))
 
 
+@lru_cache(maxsize=4096)  # there are some 400 syllables; other texts come and go
 def dialect_folded(syllable: str) -> str:
     """Return what is left of a syllable where n/l/r, zh/z, ch/c, sh/s, h/f and -ng/-n are not told apart."""
     folded = re.sub(r"^([zcs])h", r"\1", syllable)
