@@ -202,7 +202,8 @@ class Oracle:
         if given is None:
             self._cursors.pop(request.phone, None)
         else:
-            epoch, scope, seq, _ = given.split(".")
+            epoch, scope, seq, tag = given.split(".")
+            self._check_history(int(seq), tag)
             before = self._cursors.get(request.phone)
             after = int(seq)
             if before is not None and before[:2] == (epoch, scope) and after < before[2]:
@@ -218,6 +219,14 @@ class Oracle:
                     village = values.get("village_code")
                     if group["kind"] == "household" and not str(village).startswith(scope):
                         raise Broken("a household outside of the scope reached a phone")  # I14
+
+    def _check_history(self, seq: int, tag: str) -> None:
+        """A database that was copied back must not go on with whoever saw what it has forgotten."""
+        with opened(self.server_path) as server:
+            query = "SELECT tag FROM feed_commit WHERE seq >= ? ORDER BY seq LIMIT 1"
+            committed = server.execute(query, (seq,)).fetchone()
+        if seq and (committed is None or committed[0] != tag):
+            raise Broken("the server went on from a cursor of another history")
 
     def _scope_of(self, request: Request) -> str:
         token = request.headers["Authorization"].partition(" ")[2]
@@ -256,6 +265,16 @@ class Oracle:
                     raise Broken(
                         f"{kind}.{name} of {record_id} shows something else than what was handed in"
                     )
+
+    def homes_with_work(self, phone: Phone) -> tuple[set[str], set[str]]:
+        """Return the households in which a cadre has work that the county has not, and those shown."""
+        with opened(phone.path) as own:
+            busy = own.execute(
+                "SELECT household_id FROM draft UNION SELECT household_id FROM outbox"
+                " WHERE outcome = 'held' AND covered = 0 OR state <> 'acked'"
+            )
+            shown = own.execute("SELECT id FROM household")
+            return {row[0] for row in busy}, {row[0] for row in shown}
 
     # At the end
 

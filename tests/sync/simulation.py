@@ -42,7 +42,7 @@ from shared_schemas.fields import (
 from shared_schemas.fields import Phone as PhoneNumber
 
 from .oracle import KINDS, Broken, Decision, Oracle, declared_values, opened
-from .world import COUNTY, HOME_VILLAGES, REVIEWER, TODAY, VILLAGES, Killed, Phone, World
+from .world import COUNTY, HOME_VILLAGES, REVIEWER, TODAY, TOWNSHIP, VILLAGES, Killed, Phone, World
 
 MOST_PHONES = 5
 MOST_ROUNDS = 12
@@ -73,6 +73,8 @@ class Schedule:
         self.server_backups: list[Any] = []
         self.server_copies: list[Any] = []
         self.disasters = self.random.random() < 0.7
+        self.shaken = False
+        """Whether something has happened after which phone and county may differ until they compare."""
 
     # The run
 
@@ -108,6 +110,8 @@ class Schedule:
             (self.clock_jumps, 2),
             (self.deliver_late, 4),
             (self.review, 8),
+            (self.edit_over_a_held_edit, 3),
+            (self.hold_and_settle, 3),
         ]
         if not self.disasters:
             return ordinary
@@ -123,6 +127,9 @@ class Schedule:
             (self.put_server_back, 1),
             (self.revoke, 1),
             (self.reassign, 1),
+            (self.reassign_at_work, 2),
+            (self.restore_server_after_two_lives, 1),
+            (self.copy_server_back_and_go_on, 1),
         ]
 
     def a_phone(self) -> Phone:
@@ -177,6 +184,68 @@ class Schedule:
         self._note_saw(phone, visit)
         self._hand_in(phone, visit)
         self._after(phone)
+
+    def edit_over_a_held_edit(self) -> None:
+        """Have an edit held, then let its author write over it what he never saw the county's of."""
+        pair = self._one_inside()
+        if pair is None:
+            return
+        phone, other = pair
+        for home, member in self._members_of_both(phone, other):
+            if self._move(other, home, VILLAGES[-1]):
+                break
+        else:
+            return
+        if self._add_skill(phone, home, member):
+            self._sync(phone)
+        if self._move(other, home, HOME_VILLAGES[0]) and self._add_skill(other, home, member):
+            self._sync(other)
+        self._sync(phone)
+        self._add_skill(phone, home, member)
+        self._after(phone)
+
+    def _one_inside(self) -> tuple[Phone, Phone] | None:
+        """Return a phone of the township and one of the whole county."""
+        phones = list(self.world.phones.values())
+        self.random.shuffle(phones)
+        narrow = next((p for p in phones if _fact(p, "scope").startswith(TOWNSHIP)), None)
+        wide = next((p for p in phones if _fact(p, "scope") == COUNTY), None)
+        return (narrow, wide) if narrow and wide else None
+
+    def _members_of_both(self, phone: Phone, other: Phone) -> list[tuple[str, str]]:
+        found = []
+        for one in (phone, other):
+            with opened(one.path) as own:
+                found.append({(row[0], row[1]) for row in own.execute(
+                    "SELECT household_id, id FROM member WHERE coalesce(deleted, 0) = 0"
+                )})  # fmt: skip
+        both = sorted(found[0] & found[1])
+        self.random.shuffle(both)
+        return both
+
+    def _move(self, phone: Phone, home: str, village: str) -> bool:
+        """Move a household and send that; False where the phone has work in it that waits."""
+        visit = Visit.open(phone.store, home, HOME_VILLAGES[0], today=TODAY, cadre=phone.name)
+        if visit.locked:
+            return False
+        visit.household.answer("village_code", village)
+        self._note_saw(phone, visit)
+        self._hand_in(phone, visit)
+        self._after(phone)
+        self._sync(phone)
+        return True
+
+    def _add_skill(self, phone: Phone, home: str, member: str) -> bool:
+        visit = Visit.open(phone.store, home, HOME_VILLAGES[0], today=TODAY, cadre=phone.name)
+        form = next((form for form in visit.members if form.record_id == member), None)
+        if visit.locked or form is None:
+            return False
+        skills = form.values.get("skills")
+        added = self._value(KINDS["member"].fields["skills"])
+        form.answer("skills", [*(skills if isinstance(skills, list) else []), *added][-10:])
+        self._note_saw(phone, visit)
+        self._hand_in(phone, visit)
+        return True
 
     def recall(self) -> None:
         """Take a submit back that was not sent yet, perhaps change it, hand it in again."""
@@ -336,14 +405,18 @@ class Schedule:
             self._edit(phone, visit)
 
     def _sync(self, phone: Phone) -> SyncResult:
+        busy, shown = self.oracle.homes_with_work(phone)
         result = self.world.sync(phone)
+        still_busy, still_shown = self.oracle.homes_with_work(phone)
+        if gone := (busy & still_busy & shown) - still_shown:
+            raise Broken(f"{phone.name} let go of households with work in them: {sorted(gone)}")
         self.log[-1] += f" {phone.name} {result.error!r}" if result.error else f" {phone.name}"
         if type(result.error) is SyncError:
             raise Broken("the sync itself failed") from result.error
         assert not isinstance(result.error, AlreadyRunning)
         if result.is_unequal:
             raise Broken(f"{phone.name} and the county differ, also after all was fetched anew")
-        if result.is_repaired and not self.disasters:
+        if result.is_repaired and not self.shaken:
             raise Broken(f"{phone.name} and the county differed, though nothing had happened")
         self._after(phone)
         return result
@@ -383,7 +456,10 @@ class Schedule:
 
     def save_phone(self) -> None:
         """Back a phone up."""
-        phone = self.a_phone()
+        self.save_phone_of(self.a_phone())
+
+    def save_phone_of(self, phone: Phone) -> None:
+        """Back this phone up."""
         path = self.world.root / f"{phone.name}.{len(self.phone_backups)}.zip"
         self.world.save_phone(phone, path)
         self.phone_backups.append((phone.name, path, dict(phone.saw)))
@@ -392,10 +468,16 @@ class Schedule:
         """Put an old backup of a phone in place of what it has."""
         if not self.phone_backups:
             return
-        name, path, saw = self.random.choice(self.phone_backups)
+        backup = self.random.choice(self.phone_backups)
+        self._put_back(*backup, same_phone=self.random.random() < 0.5)
+
+    def _put_back(
+        self, name: str, path: Any, saw: dict[tuple[str, str], Any], *, same_phone: bool
+    ) -> None:
+        self.shaken = True
         phone = self.world.phones[name]
         self.oracle.note(phone)
-        self.world.put_back(phone, path, same_phone=self.random.random() < 0.5)
+        self.world.put_back(phone, path, same_phone=same_phone)
         phone.saw = dict(saw)
         self.log[-1] += f" {name}"
         self.oracle.note_gone(phone)
@@ -405,6 +487,7 @@ class Schedule:
         """Copy a phone; both go on working."""
         if len(self.world.phones) >= MOST_PHONES:
             return
+        self.shaken = True
         phone = self.a_phone()
         name = f"clone{len(self.world.phones)}"
         made = self.world.clone(phone, name, whole=self.random.random() < 0.5)
@@ -429,6 +512,7 @@ class Schedule:
     def restore_server(self) -> None:
         """Restore an old backup of the server."""
         if self.server_backups:
+            self.shaken = True
             self.world.restore_server(self.random.choice(self.server_backups))
             self.oracle.note_server_restored()
 
@@ -441,11 +525,13 @@ class Schedule:
     def put_server_back(self) -> None:
         """Copy an old database file back over the server's."""
         if self.server_copies:
+            self.shaken = True
             self.world.put_server_back(self.random.choice(self.server_copies))
             self.oracle.note_server_restored()
 
     def revoke(self) -> None:
         """Tell the server that a phone was lost; all who have its token are."""
+        self.shaken = True
         phone = self.a_phone()
         token = _fact(phone, "device_id")
         with writing(self.world.engine) as conn:
@@ -453,15 +539,64 @@ class Schedule:
                 return
         self.log[-1] += f" {phone.name}"
 
-    def reassign(self) -> None:
+    def reassign(self, phone: Phone | None = None) -> None:
         """Give a phone's cadre other villages."""
-        phone = self.a_phone()
+        self.shaken = True
+        phone = phone or self.a_phone()
         scope = self.random.choice([COUNTY, HOME_VILLAGES[0][:9], *HOME_VILLAGES])
         with writing(self.world.engine) as conn:
             for device in devices_within(conn, COUNTY, ""):
                 if device.id == _fact(phone, "device_id"):
                     reassign_device(conn, device, scope)
         self.log[-1] += f" {phone.name} {scope}"
+
+    def reassign_at_work(self) -> None:
+        """Give a cadre other villages while he has a household open, or handed in and not sent."""
+        phone = self.a_phone()
+        visit = self._open_visit(phone)
+        if visit is None:
+            return
+        self._answer(phone, visit)
+        self._after(phone)
+        self.reassign(phone)
+        self._sync(phone)
+
+    def hold_and_settle(self) -> None:
+        """Move a household away from a phone that works on it, and settle what is held of that."""
+        phone, other = self.random.sample(list(self.world.phones.values()), 2)
+        for home, member in self._members_of_both(phone, other)[:1]:
+            if self._move(other, home, VILLAGES[-1]) and self._add_skill(phone, home, member):
+                self._after(phone)
+                self._sync(phone)
+                self._hold()
+
+    def restore_server_after_two_lives(self) -> None:
+        """Restore the server to a day before a phone's last life, and before changes of its former."""
+        phone = self.a_phone()
+        self.save_server()
+        self._visit_of(phone)
+        self._sync(phone)
+        self.save_phone_of(phone)
+        self._put_back(*self.phone_backups[-1], same_phone=False)
+        self._visit_of(phone)
+        self._sync(phone)
+        self.shaken = True
+        self.world.restore_server(self.server_backups[-1])
+        self.oracle.note_server_restored()
+
+    def copy_server_back_and_go_on(self) -> None:
+        """Copy the server's file back behind the phones, and let it number other work alike."""
+        phones = list(self.world.phones.values())
+        phone, other = self.random.sample(phones, 2)
+        self.copy_server()
+        self._visit_of(phone)
+        self._sync(phone)
+        self.shaken = True
+        self.world.put_server_back(self.server_copies[-1])
+        self.oracle.note_server_restored()
+        self._visit_of(other)
+        self._sync(other)
+        self._sync(phone)
 
     def review(self) -> None:
         """Let the county decide something that waits for it."""
