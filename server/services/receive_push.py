@@ -23,6 +23,7 @@ from server.storage.devices import (
     Device,
     begin_incarnation,
     incarnation_of,
+    lock_device,
     note_sync,
     set_acked,
 )
@@ -115,6 +116,7 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
     sent under the old one is known by its content, and has no second effect either.
     """
     county = device.county
+    lock_device(conn, county, device.id)
     known = incarnation_of(conn, county, push.incarnation, lock=True)
     if known is None:
         begin_incarnation(conn, county, push.incarnation, device.id, now_ms)

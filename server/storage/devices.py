@@ -88,6 +88,15 @@ def add_device(conn: Connection, new: Device, *, token_hash: str, now_ms: int) -
     )
 
 
+def lock_device(conn: Connection, county: str, device_id: str) -> None:
+    """Make other pushes of this phone, or of a copy of it, wait until the commit (PostgreSQL).
+
+    Two copies may send the same edits at the same moment, each under its own incarnation.
+    """
+    query = select(device.c.id).where(device.c.county == county, device.c.id == device_id)
+    conn.execute(query.with_for_update())
+
+
 def set_device_state(conn: Connection, county: str, device_id: str, state: str) -> bool:
     """Set a device's state (a code of device_state); return whether it exists."""
     done = conn.execute(

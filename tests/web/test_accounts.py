@@ -178,7 +178,7 @@ def test_vendored_files_are_those_that_were_pinned() -> None:
 def test_every_variable_word_exists() -> None:
     known = set(locale._catalogue())
     for path in WEB.rglob("*.html"):
-        for prefix in re.findall(r't\("([a-z_.]+[._])" ~', path.read_text("utf-8")):
+        for prefix in re.findall(r'(?<![\w.])t\("([a-z_.]+[._])" ~', path.read_text("utf-8")):
             assert any(key.startswith(f"pages.{prefix}") for key in known), prefix
     for reason in HeldReason:
         assert {f"pages.held.reason.{reason}", f"pages.held.why.{reason}"} <= known
