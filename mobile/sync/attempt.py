@@ -399,6 +399,11 @@ class _Attempt:
         """Compare counts and sums with the server's; where they differ, fetch everything anew, once."""
         self.report("compare", 0, 1)
         if not self.is_equal():
+            # What was just sent may have freed a held change: cheaper asked than all fetched anew.
+            with self.store.reading() as connection:
+                held = outbox.held_ranges(connection, MOST_SIZE)
+            self.ask_outcomes(client, held)
+        if not self.is_equal():
             log.warning("sync_unequal")
             with self.store.writing() as connection:
                 inbox.begin_full_pull(connection)

@@ -9,6 +9,9 @@ from builders import NOW_MS, a_family, a_phone, changes
 from flask import Flask
 from sqlalchemy import Engine, update
 
+from mobile.storage import outbox
+from mobile.storage.database import Store, tick
+from mobile.sync.attempt import sync_once
 from server.services.decide_conflict import decide_conflict
 from server.services.held import apply_held_change
 from server.storage import tables
@@ -18,7 +21,7 @@ from shared_schemas.changes import Change
 from tests.conftest import Clock
 
 from .ledger import conflicting, rows, seq_of, value
-from .world import COUNTY, REVIEWER
+from .world import COUNTY, REVIEWER, VILLAGES
 
 
 def test_an_edit_that_a_copied_phone_sends_anew_has_one_effect(app: Flask, engine: Engine) -> None:
@@ -152,3 +155,20 @@ def test_edits_that_waited_for_their_household_do_not_undo_those_that_came_with_
         ]
     )
     assert value(engine, "member", family.member, "phone") == "13900000002"
+
+
+def test_a_held_edit_that_its_own_household_frees_costs_no_fetching_anew(one: Store) -> None:
+    home = ids.household_id(0x77)
+    member = ids.child_id(home, 1)
+
+    def hand_in(kind: str, record_id: str, **values: Any) -> None:
+        with one.writing() as connection:
+            at_ms = tick(connection, one.clock)
+            change = outbox.NewChange(kind, record_id, values, "", 0, at_ms)
+            outbox.add(connection, home, [change])
+
+    hand_in("member", member, household_id=home, name="韦山甲", relation="02")
+    assert sync_once(one).held == 1
+    hand_in("household", home, village_code=VILLAGES[0], address="老屋")
+    result = sync_once(one)
+    assert (result.settled, result.is_repaired, result.is_unequal) == (1, False, False)
