@@ -338,7 +338,8 @@ def _migrate_kind(db: Any, kind: RecordKind, *, is_new: bool) -> None:
 
 
 def _add_columns(db: Any, table: str, columns: dict[str, type]) -> list[str]:
-    missing = [name for name in columns if name not in db.table(table).columns_dict]
+    present = db.table(table).columns_dict
+    missing = [name for name in columns if name not in present]
     for name in missing:
         db.table(table).add_column(name, columns[name])
     return missing

@@ -191,11 +191,11 @@ class Schedule:
         if pair is None:
             return
         phone, other = pair
-        for home, member in self._members_of_both(phone, other):
-            if self._move(other, home, VILLAGES[-1]):
-                break
-        else:
+        both = self._members_of_both(phone, other)
+        moved = next((one for one in both if self._move(other, one[0], VILLAGES[-1])), None)
+        if moved is None:
             return
+        home, member = moved
         if self._add_skill(phone, home, member):
             self._sync(phone)
         if self._move(other, home, HOME_VILLAGES[0]) and self._add_skill(other, home, member):
