@@ -254,7 +254,8 @@ def let_go(connection: sqlite3.Connection) -> None:
         # Never while the cadre has it open, nor with an edit of his in it that the county has not
         # taken in: it stays in sight.
         connection.execute(
-            f'DELETE FROM "{kind}" WHERE generation < ?'  # noqa: S608
+            # One without a number was born here: the county took it in and does not show it to us.
+            f'DELETE FROM "{kind}" WHERE (generation < ? OR coalesce(seq, 0) = 0)'  # noqa: S608
             f' AND "{column}" NOT IN (SELECT household_id FROM draft)'
             f' AND "{column}" NOT IN (SELECT household_id FROM position WHERE open = 1)'
             f' AND "{column}" NOT IN (SELECT household_id FROM outbox WHERE covered = 0'
