@@ -22,6 +22,7 @@ NAMES = (
     "slow_link",
     "cursor",
     "kill",
+    "simulation",
     "save_form",
     "app_start",
     "labour_query",
