@@ -250,15 +250,18 @@ def let_go(connection: sqlite3.Connection) -> None:
     """
     generation = get(connection, "generation", 0)
     for kind in kept_kinds(connection):
-        column = "id" if kind == "household" else "household_id"
+        # What came of own edits alone may lack its household; its id begins with that.
+        home = "id" if kind == "household" else "household_id"
+        if is_record_kind(kind) and kind != "household":
+            home = "coalesce(household_id, substr(id, 1, 13))"
         # Never while the cadre has it open, nor with an edit of his in it that the county has not
         # taken in: it stays in sight.
         connection.execute(
             # One without a number was born here: the county took it in and does not show it to us.
             f'DELETE FROM "{kind}" WHERE (generation < ? OR coalesce(seq, 0) = 0)'  # noqa: S608
-            f' AND "{column}" NOT IN (SELECT household_id FROM draft)'
-            f' AND "{column}" NOT IN (SELECT household_id FROM position WHERE open = 1)'
-            f' AND "{column}" NOT IN (SELECT household_id FROM outbox WHERE covered = 0'
+            f" AND {home} NOT IN (SELECT household_id FROM draft)"
+            f" AND {home} NOT IN (SELECT household_id FROM position WHERE open = 1)"
+            f" AND {home} NOT IN (SELECT household_id FROM outbox WHERE covered = 0"
             " AND NOT (state = 'acked' AND seq > 0))",
             (generation,),
         )
