@@ -106,7 +106,12 @@ def all_commands(name: str, command: click.Command) -> list[tuple[str, click.Com
 
 
 def _help(name: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=name, terminal_width=96, max_content_width=96)
+    from server.cli import main
+
+    # A command shows its options as the first caller asked for them and keeps that: ask as it runs.
+    context = click.Context(
+        command, info_name=name, terminal_width=96, max_content_width=96, **main.context_settings
+    )
     lines = command.get_help(context).splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
