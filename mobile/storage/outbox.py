@@ -330,7 +330,41 @@ def keep_settled(
             ),
         )
         refresh(connection, row["kind"], row["record_id"])
+        if is_closed:
+            _give_back(connection, row)
     return Settled(applied, closed)
+
+
+def _give_back(connection: sqlite3.Connection, closed: sqlite3.Row) -> None:
+    """Make drafts of what was closed, where its record is gone with it while the cadre is at work there.
+
+    The county never had the record: without this his answers would stand in a household that no
+    list shows. He hands all of it in again, or throws it away.
+    """
+    kind, record_id, household_id = closed["kind"], closed["record_id"], closed["household_id"]
+    drafts = connection.execute(
+        "SELECT record_id, field FROM draft WHERE household_id = ?", (household_id,)
+    ).fetchall()
+    here = connection.execute(f'SELECT 1 FROM "{kind}" WHERE id = ?', (record_id,))  # noqa: S608
+    if not drafts or here.fetchone():
+        return
+    touched = {row["field"] for row in drafts if row["record_id"] == record_id}
+    values: dict[str, Any] = {}
+    for row in connection.execute(
+        "SELECT * FROM outbox WHERE kind = ? AND record_id = ? AND resolution = 'dismissed'"
+        " ORDER BY id",
+        (kind, record_id),
+    ):
+        values.update(values_of(row))
+    keep(
+        connection,
+        household_id,
+        [
+            Draft(kind, record_id, name, value, closed["epoch"], closed["base"], closed["at_ms"])
+            for name, value in values.items()
+            if name not in touched
+        ],
+    )
 
 
 def tally(connection: sqlite3.Connection) -> dict[str, int]:

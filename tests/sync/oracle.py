@@ -273,7 +273,11 @@ class Oracle:
                 "SELECT household_id FROM draft UNION SELECT household_id FROM outbox"
                 " WHERE outcome = 'held' AND covered = 0 OR state <> 'acked'"
             )
-            shown = own.execute("SELECT id FROM household")
+            # One that the county has not is shown by the drafts that begin it.
+            shown = own.execute(
+                "SELECT id FROM household UNION SELECT household_id FROM draft"
+                " WHERE kind = 'household' AND field = 'village_code'"
+            )
             return {row[0] for row in busy}, {row[0] for row in shown}
 
     # At the end
@@ -491,7 +495,8 @@ class Oracle:
             "SELECT household_id FROM draft UNION SELECT household_id FROM outbox"
             " WHERE outcome = 'held' AND covered = 0"
         )}  # fmt: skip
-        column = "id" if kind == "household" else "household_id"
+        # A record whose first edit was closed does not say its household; its id begins with that.
+        column = "id" if kind == "household" else "coalesce(household_id, substr(id, 1, 13))"
         for record_id in strangers:
             row = own.execute(
                 f'SELECT {column} FROM "{kind}" WHERE id = ?', (record_id,)

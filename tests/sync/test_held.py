@@ -19,6 +19,7 @@ from server.services import apply_changes
 from server.services.sign_in import hash_password
 from server.storage.engine import reading, writing
 from server.storage.tables import audit, device, user_account
+from shared_schemas import ids
 from shared_schemas.changes import HeldReason
 from shared_schemas.locale import text
 from tests.mobile.phones import (
@@ -198,6 +199,27 @@ def test_held_change_stays_in_sight_until_the_county_settles_it(
     sync(one)
     assert shown(one, home, wife)["education"] == "60"
     assert records.household_row(one, home).state == records.SYNCED  # type: ignore[union-attr]
+
+
+def test_a_household_closed_while_its_cadre_is_at_work_in_it_stays_in_his_hands(
+    county: County, one: Store, office: Office
+) -> None:
+    """The county never had it: his answers would stand in a household that no list shows."""
+    home = ids.household_id(0x910036)
+    set_devices(county, scope=another_village(county))
+    with one.writing() as connection:
+        values = {"village_code": VILLAGE, "address": "坡上"}
+        change = NewChange("household", home, values, "", 0, tick(connection, one.clock))
+        outbox.add(connection, home, [change])
+    assert sync_once(one).held == 1
+    a_visit(one, home).household.answer("group_no", "三组")
+    [held] = waiting(county.engine)
+    path = f"/held/{held['incarnation']}/{held['n']}/close"
+    assert office.post(path, {"reason": "不在您负责的村"}).status_code == 303
+    assert sync_once(one).closed == 1
+    assert home in [row.id for row in records.households(one, VILLAGE)]
+    kept = a_visit(one, home).household.values
+    assert (kept["village_code"], kept["address"], kept["group_no"]) == (VILLAGE, "坡上", "三组")
 
 
 # --- many at once ---
