@@ -110,7 +110,7 @@ def merge_change(
     conflicts: list[FieldConflict] = []
     written: set[str] = set()
     beside_others = False
-    unseen = lost or _others_wrote_since(current, change.base, incarnation)
+    unseen = _others_wrote_since(current, 0 if lost else change.base, incarnation)
     for name, value in change.values.items():
         stamp = current.stamp(name)
         # Voiding a record takes every field with it, so it must have seen every field.

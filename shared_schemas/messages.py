@@ -184,8 +184,7 @@ class StoredOutcomeRow(OutcomeRow):
     resolution = ma.fields.String(
         allow_none=True,
         metadata={
-            "description": "of a change that was held: released, applied or dismissed;"
-            " again: it had come before, under another incarnation"
+            "description": "of a change that was held: released, applied or dismissed"
         },
     )
     note = ma.fields.String(

@@ -192,6 +192,9 @@ def keep_answers(
 ) -> None:
     """Keep what the server made of the changes of one request, and only of those."""
     asked = {change.n: change for change in batch.changes}
+    if any(answer.outcome == "held" for answer in answers):
+        # Sent before, it may be settled already, in what was told when it had no answer yet.
+        put(connection, "settled", None)
     for answer in answers:
         change = asked.get(answer.n)
         if change is not None:

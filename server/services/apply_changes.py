@@ -464,7 +464,7 @@ def _judge(work: _Work, edit: _Edit) -> None:
         _keep_unknown(draft, edit, unknown)
     edit.outcome = merged.outcome
     work.judged.append(edit)
-    if not draft.is_new:
+    if merged.conflicts or not draft.is_new:
         work.merges.append((edit, draft, merged))
     household = draft if change.kind == HOUSEHOLD else work.drafts[HOUSEHOLD, draft.household_id]
     draft.village_code = str(household.values["village_code"])

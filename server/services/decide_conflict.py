@@ -21,7 +21,7 @@ from server.storage.conflicts import conflict_by_id
 from server.storage.feed import allocate
 from server.storage.records import lock_households, records_by_id
 from shared_schemas import SCHEMA_VERSION
-from shared_schemas.changes import Change
+from shared_schemas.changes import Change, Outcome
 from shared_schemas.errors import ChushanError
 from shared_schemas.fields import Value
 from shared_schemas.records import record_kind
@@ -42,7 +42,7 @@ def decide_conflict(
     """Write `value` into the field and close every open conflict about it.
 
     ChushanError: not_found outside the scope, wrong_state when it was decided already,
-    invalid_values when the field's own check refuses the value.
+    invalid_values when the field's own check refuses the value, or the record cannot be without one.
     """
     row = conflict_by_id(conn, county, conflict_id)
     if row is None or not in_scope(row["village_code"], user.scope):
@@ -60,7 +60,7 @@ def decide_conflict(
     present = records_by_id(conn, county, kind, [record_id])[record_id]
     n = next_n(conn, county, COUNTY)
     # Closed before the change is applied: the recheck counts the conflicts that are still open.
-    apply_changes(
+    [decided] = apply_changes(
         conn,
         [Change(n, kind, record_id, present.seq, now_ms, {field: value})],
         author=county_author(county, user),
@@ -68,6 +68,8 @@ def decide_conflict(
         received_ms=now_ms,
         schema=SCHEMA_VERSION,
     )
+    if decided.outcome is Outcome.HELD:
+        raise ChushanError("invalid_values", f"{declared.info.zh}不能这样定,请选一个值或填写正确的值")
     first = allocate(conn, county, len(open_ids), at_ms=now_ms, tag=secrets.token_hex(4))
     storage.number_conflicts(conn, county, {one: first + i for i, one in enumerate(open_ids)})
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=DECIDED,

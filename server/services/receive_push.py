@@ -184,7 +184,8 @@ def read_outcomes(
 def _outcome_row(stored: StoredOutcome) -> dict[str, Any]:
     told = {name: getattr(stored, name) for name in ("n", "outcome", "seq", "hash")}
     said = {name: getattr(stored, name) for name in ("reason", "resolution", "note")}
-    return told | {name: value for name, value in said.items() if value is not None}
+    # That it came again is the log's affair: for its author it waits like the first one.
+    return told | {name: value for name, value in said.items() if value not in (None, AGAIN)}
 
 
 def _logged_again(

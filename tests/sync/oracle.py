@@ -297,7 +297,14 @@ class Oracle:
                     self._books(server, phone)
 
     def _once(self, logged: list[sqlite3.Row]) -> None:
-        counts = Counter(_key(row) for row in logged if row["resolution"] != AGAIN)
+        counts = Counter(_key(row) for row in logged if row["resolution"] is None)
+        # One that came again shares the fate of the first, once that is settled: one effect, told twice.
+        settled = {
+            (_key(row), row["outcome"], row["seq"], row["resolution"])
+            for row in logged
+            if row["resolution"] not in (None, AGAIN)
+        }
+        counts.update(key for key, *_ in settled)
         for key, entry in self.entries.items():  # I2
             if entry.holders and not counts[key]:
                 raise Broken(f"a change is not on the server: {key} of {sorted(entry.holders)}")

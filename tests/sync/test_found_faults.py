@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from builders import NOW_MS, a_family, a_phone, changes
 from flask import Flask
 from sqlalchemy import Engine, update
@@ -13,15 +14,18 @@ from mobile.storage import outbox
 from mobile.storage.database import Store, tick
 from mobile.sync.attempt import sync_once
 from server.services.decide_conflict import decide_conflict
-from server.services.held import apply_held_change
+from server.services.held import apply_held_change, close_held_change
+from server.services.receive_push import read_outcomes
 from server.storage import tables
 from server.storage.engine import writing
 from shared_schemas import ids
 from shared_schemas.changes import Change
+from shared_schemas.errors import ChushanError
 from tests.conftest import Clock
+from tests.mobile.phones import County
 
-from .ledger import conflicting, rows, seq_of, value
-from .world import COUNTY, REVIEWER, VILLAGES
+from .ledger import conflicting, conflicts, rows, seq_of, value, waiting
+from .world import COUNTY, HOME_VILLAGES, REVIEWER, VILLAGES
 
 
 def test_an_edit_that_a_copied_phone_sends_anew_has_one_effect(app: Flask, engine: Engine) -> None:
@@ -172,3 +176,72 @@ def test_a_held_edit_that_its_own_household_frees_costs_no_fetching_anew(one: St
     hand_in("household", home, village_code=VILLAGES[0], address="老屋")
     result = sync_once(one)
     assert (result.settled, result.is_repaired, result.is_unequal) == (1, False, False)
+
+
+def test_a_void_that_comes_with_its_own_record_after_a_restore_is_no_conflict(
+    app: Flask, engine: Engine
+) -> None:
+    """Nobody else ever wrote it, whatever life of the server it says that it saw."""
+    phone, family = a_phone(app, engine), a_family()
+    edits = changes(family.edits)
+    void = Change(len(edits) + 1, "member", family.member, 61, NOW_MS, {"deleted": True})
+    answered = phone.push([*edits, void], epoch="another life")["outcomes"]
+    assert answered[-1]["outcome"] == "applied"
+    assert value(engine, "member", family.member, "deleted") is True
+
+
+def test_a_household_cannot_be_decided_out_of_every_village(app: Flask, engine: Engine) -> None:
+    first, second, family = a_phone(app, engine), a_phone(app, engine), a_family()
+    first.submit(family)
+    seen = seq_of(engine, "household", family.household)
+    here = value(engine, "household", family.household, "village_code")
+    others = [village for village in HOME_VILLAGES if village != here]
+    first.edit("household", family.household, village_code=others[0], base=seen)
+    second.edit("household", family.household, village_code=others[1], base=seen)
+    [conflict] = conflicts(engine, "village_code")
+    with pytest.raises(ChushanError, match="invalid_values"), writing(engine) as conn:
+        decide_conflict(
+            conn, COUNTY, conflict["id"], None,
+            user=REVIEWER, now_ms=NOW_MS, new_id=lambda: "d" * 13,
+        )  # fmt: skip
+    assert [row["id"] for row in conflicts(engine, "village_code")] == [conflict["id"]]
+
+
+def test_what_was_settled_before_its_answer_arrived_is_heard_all_the_same(
+    one: Store, county: County
+) -> None:
+    home = ids.household_id(0x700172)
+    with one.writing() as connection:
+        values = {"village_code": VILLAGES[0], "registry_no": "不合规" * 30}
+        change = outbox.NewChange("household", home, values, "", 0, tick(connection, one.clock))
+        outbox.add(connection, home, [change])
+    assert sync_once(one).held == 1
+    with one.writing() as connection:  # as if the answer had been cut off
+        connection.execute("UPDATE outbox SET state = 'sent', outcome = NULL, reason = NULL")
+    [held] = waiting(county.engine)
+    with writing(county.engine) as conn:
+        close_held_change(
+            conn, COUNTY, held["incarnation"], held["n"], "册号不对",
+            user=REVIEWER, now_ms=NOW_MS, new_id=lambda: "e" * 13,
+        )  # fmt: skip
+    assert [sync_once(one).closed for _ in range(3)] == [0, 1, 0]
+
+
+def test_the_author_of_a_held_change_that_came_twice_hears_what_becomes_of_the_first(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    kind, record_id, values = family.edits[0]
+    edit = Change(1, kind, record_id, 0, NOW_MS, {**values, "registry_no": "不合规" * 30})
+    phone.push([edit])
+    copied = replace(phone, incarnation=ids.incarnation_id(78), n=0)
+    copied.push([edit])
+    with writing(engine) as conn:
+        [told] = read_outcomes(conn, copied.device, copied.incarnation, 1, 1)
+        assert (told["outcome"], told.get("resolution")) == ("held", None)
+        close_held_change(
+            conn, COUNTY, phone.incarnation, 1, "册号不对",
+            user=REVIEWER, now_ms=NOW_MS, new_id=lambda: "f" * 13,
+        )  # fmt: skip
+        [told] = read_outcomes(conn, copied.device, copied.incarnation, 1, 1)
+    assert (told["resolution"], told["note"]) == ("dismissed", "册号不对")
