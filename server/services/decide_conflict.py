@@ -69,7 +69,9 @@ def decide_conflict(
         schema=SCHEMA_VERSION,
     )
     if decided.outcome is Outcome.HELD:
-        raise ChushanError("invalid_values", f"{declared.info.zh}不能这样定,请选一个值或填写正确的值")
+        raise ChushanError(
+            "invalid_values", f"{declared.info.zh}不能这样定,请选一个值或填写正确的值"
+        )
     first = allocate(conn, county, len(open_ids), at_ms=now_ms, tag=secrets.token_hex(4))
     storage.number_conflicts(conn, county, {one: first + i for i, one in enumerate(open_ids)})
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=DECIDED,
