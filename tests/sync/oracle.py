@@ -392,7 +392,7 @@ class Oracle:
             again = any(
                 other.key[:2] == entry.key[:2]
                 and other.values.get("given", False) is not False
-                and other.saw.get("given") in (False, 0)
+                and (other.saw.get("given") in (False, 0) or entry.key in other.knew)
                 for other in stored
             ) or any(d.record_id == entry.key[1] and d.name == "given" for d in self.decisions)
             given = present.get(("consent", entry.key[1]), {}).get("given")
