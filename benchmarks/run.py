@@ -27,6 +27,7 @@ NAMES = (
     "app_start",
     "labour_query",
     "roster_import",
+    "phone_index",
 )
 """Modules of this folder; each has `measure() -> Section`."""
 

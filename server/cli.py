@@ -14,7 +14,16 @@ import segno
 
 from server.access import wall_clock
 from server.app import create_app
-from server.commands import demo, firm, handover, labour, opened, roster, settings_or_exit
+from server.commands import (
+    demo,
+    firm,
+    handover,
+    labour,
+    opened,
+    phone_index,
+    roster,
+    settings_or_exit,
+)
 from server.observe import configure_logs, log, log_to_stderr
 from server.services.backup import BackupError, make_backup, restore_backup
 from server.services.divisions import read_places, store_places
@@ -45,7 +54,7 @@ def main() -> None:
     """
 
 
-for _module in (demo, roster, labour, firm, handover):
+for _module in (demo, roster, labour, firm, handover, phone_index):
     main.add_command(_module.command)
 
 

@@ -390,3 +390,60 @@ class HelloAnswer(ma.Schema):
         required=True, metadata={"description": "whether a pull would bring anything"}
     )
     check = Check(metadata={"description": "where there is no news: what the phone should hold"})
+
+
+class IndexTownship(ma.Schema):
+    """A township of the index: entries name it by its place in the list, from 1."""
+
+    code = ma.fields.String(required=True, metadata={"description": "first 9 digits of its code"})
+    name = ma.fields.String(required=True, metadata={"description": "what it is called"})
+
+
+class IndexAnswer(ma.Schema):
+    """What a phone needs to hold the index of who is registered in its county."""
+
+    ready = ma.fields.Boolean(
+        required=True, metadata={"description": "false while the server has not made one yet"}
+    )
+    generation = ma.fields.String(
+        metadata={"description": "names the index; under another name all pages are others"}
+    )
+    key = ma.fields.String(metadata={"description": "of the fingerprints, in hex"})
+    number = ma.fields.Integer(metadata={"description": "of the last change"})
+    entries = ma.fields.Integer(metadata={"description": "how many there should then be"})
+    total = ma.fields.Integer(metadata={"description": "what they should then add up to"})
+    townships = ma.fields.List(
+        ma.fields.Nested(IndexTownship), metadata={"description": "in the order of their numbers"}
+    )
+    changes = ma.fields.String(
+        allow_none=True,
+        metadata={
+            "description": "those after `after`, 6 bytes each, in base64: fingerprint, township, "
+            "1 for added; null where the pages are to be fetched"
+        },
+    )
+    more = ma.fields.Boolean(metadata={"description": "whether further changes follow these"})
+
+
+class IndexPage(ma.Schema):
+    """The entries whose fingerprints begin with one byte."""
+
+    page = ma.fields.Integer(required=True, metadata={"description": "that byte"})
+    number = ma.fields.Integer(
+        required=True, metadata={"description": "of the last change that is in it"}
+    )
+    data = ma.fields.String(
+        required=True,
+        metadata={
+            "description": "in base64, deflated: the second bytes of all fingerprints, then the "
+            "third, then the fourth, then the townships"
+        },
+    )
+
+
+class IndexPages(ma.Schema):
+    """Pages of the index; none where it is another one by now."""
+
+    pages = ma.fields.List(
+        ma.fields.Nested(IndexPage), required=True, metadata={"description": "one after another"}
+    )

@@ -12,6 +12,7 @@ from shared_schemas import codes, resident_id
 from shared_schemas.codes import divisions
 from shared_schemas.fields import Code, Codes, Declared, Divisions, Skills, Value
 from shared_schemas.locale import text
+from shared_schemas.phone_index import ID_NO, NAME_BIRTH
 from shared_schemas.records import asked_fields, record_kind
 from shared_schemas.rules import Hit, Level
 
@@ -50,6 +51,8 @@ class Question:
     locked: bool
     """The visit was submitted and not recalled."""
     warning_hit: Hit | None = None
+    notice: str = ""
+    """What the cadre should know, and may pass over."""
     most: int | None = None
     """How many options or places may be chosen, for codes and divisions."""
 
@@ -242,6 +245,7 @@ class RecordForm:
             and value != (self.known.values.get(name) if self.known else None),
             locked=self.visit.locked,
             warning_hit=warning,
+            notice="" if error or warning else self._notice(name, lang),
             most=getattr(field, "most", None),
         )
 
@@ -251,6 +255,16 @@ class RecordForm:
             if area:
                 return text("visit.id_area", lang, area=area)
         return field.info.hint(lang)
+
+    def _notice(self, name: str, lang: str) -> str:
+        """Return that a person may be registered elsewhere, beside what tells it."""
+        kind = {"id_no": ID_NO, "birth_date": NAME_BIRTH}.get(name)
+        if self.kind != "member" or kind is None:
+            return ""
+        if kind == NAME_BIRTH and self.visit.registered_in(self, ID_NO):
+            return ""  # said beside the number already
+        places = self.visit.registered_in(self, kind)
+        return text(f"visit.registered_{kind}", lang, place="、".join(places)) if places else ""
 
     def _options(self, field: Declared, value: Value, lang: str) -> list[Option]:
         if field.widget == "records":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobile.forms.record_form import RecordForm
-from mobile.storage import drafts, outbox, records
+from mobile.storage import drafts, outbox, phone_index, records
 from mobile.storage.database import Store, get, tick
 from mobile.storage.drafts import Draft, Place
 from mobile.storage.outbox import NewChange
@@ -18,6 +18,7 @@ from shared_schemas.bundle import Bundle, bundle_of
 from shared_schemas.codes import divisions
 from shared_schemas.fields import Facts
 from shared_schemas.locale import text
+from shared_schemas.phone_index import keys_of
 from shared_schemas.records import asked_fields, record_kind, record_kinds
 from shared_schemas.records.consent import SHARE_HR, SURVEY
 from shared_schemas.records.member import HEAD, WORKING_AGE
@@ -127,6 +128,8 @@ class Visit:
         self._comments = records.comments(self.store, self.household_id)
         self.registered_elsewhere = records.other_registrations(self.store, self.household_id)
         """Members whom the county has joined with other registrations, and with how many."""
+        self._registered: dict[str, list[str]] = {}
+        """What the county's index said: a look-up is slow on purpose, so it is asked once."""
         self._forms: dict[str, RecordForm] = {}
         for record in shown:
             self._forms[record.id] = RecordForm(self, record.kind, record.id, known=record)
@@ -469,6 +472,24 @@ class Visit:
         if declared is None or not declared.info.group:
             return None
         return Position(record_id, declared.info.group, field)
+
+    def registered_in(self, form: RecordForm, kind: str) -> list[str]:
+        """Return the townships of the county where somebody is registered whom this member may be.
+
+        By ID number or by name and birth date (`phone_index.keys_of`); of one whom the county knows
+        here under the same, nothing is said.
+        """
+        key = keys_of(form.values).get(kind)
+        known = keys_of(form.known.values).get(kind) if form.known else None
+        if key is None or key == known:
+            return []
+        if key not in self._registered:
+            values = form.values
+            self._registered[key] = phone_index.townships_of(
+                self.store.connection, key,
+                own=lambda: phone_index.own_townships(self.store.connection, kind, key, values),
+            )  # fmt: skip
+        return self._registered[key]
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(

@@ -119,6 +119,17 @@ class SyncScreen(PhoneScreen):
         self._show(result)
         self.ids.handover.show()
         self.phone.show_again()
+        if result.error is None:
+            self._fetch_index()
+
+    def _fetch_index(self) -> None:
+        """Bring the index of who is registered up to date; the cadre need not know, nor wait."""
+        from mobile.sync.phone_index import fetch_index
+
+        store, timeout_s = self.phone.store, self.phone.settings.timeout_s
+        self.phone.in_background(
+            lambda: fetch_index(store, timeout_s=timeout_s), lambda _: None, lambda _: None
+        )
 
     def _broken(self, _: Exception) -> None:
         self.is_running = False

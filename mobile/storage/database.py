@@ -276,6 +276,8 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
         ("member_id",),
     ),
     "division": ({"code": str, "name": str, "level": int}, ("code",)),
+    # The index of who is registered in the county; `number`: the last change that is in the page.
+    "county_index": ({"page": int, "number": int, "data": bytes}, ("page",)),
     # The question that was open in each visit; `open` marks the visit to reopen at start.
     "position": (
         {

@@ -230,6 +230,21 @@ class Client:
         answer = self._answer("GET", "outcomes", params=query, needs=("outcomes",))
         return list(answer["outcomes"])
 
+    def index(self, generation: str | None, after: int | None) -> dict[str, Any]:
+        """Ask how the county's index changed; the answer is `messages.IndexAnswer`."""
+        query = {"generation": generation, "after": after}
+        return self._answer(
+            "GET", "index", params=query, headers={"Accept": PACKED}, needs=("ready",)
+        )
+
+    def index_pages(self, generation: str, first: int, count: int) -> list[dict[str, Any]]:
+        """Fetch pages of the index (`messages.IndexPage`); none where it is another one by now."""
+        query: dict[str, Any] = {"generation": generation, "first": first, "count": count}
+        answer = self._answer(
+            "GET", "index/pages", params=query, headers={"Accept": PACKED}, needs=("pages",)
+        )
+        return list(answer["pages"])
+
     def handover(self, sha256: str) -> dict[str, Any]:
         """Ask how much of a hand-over file has come; the answer is `messages.HandoverState`."""
         return self._answer("GET", f"handover/{sha256}", needs=("have", "taken"))

@@ -66,6 +66,7 @@ class QuestionCard(Card):
     comment = StringProperty("")
     before = StringProperty("")
     message = StringProperty("")
+    notice = StringProperty("")
     severity = StringProperty("")
     is_required = BooleanProperty(False)
     question = ObjectProperty(None, allownone=True)
@@ -88,6 +89,7 @@ class QuestionCard(Card):
         self.comment = question.comment or ""
         self.severity = "error" if question.error else "warning" if question.warning else ""
         self.message = question.error or question.warning or ""
+        self.notice = question.notice
         self.control.disabled = bool(question.locked)
         self.control.show(question)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from server.access import audience, current_device, limit_calls, server
 from server.observe import CHANGES, ROWS_PULLED, log
 from server.services.build_pull import RolledBack, begin_epoch, build_pull
 from server.services.enrol import enrol_device
+from server.services.phone_index import follow, tell_index, tell_pages
 from server.services.receive_push import push_from_message, read_outcomes, receive_push
 from server.services.say_hello import hello_mark, is_to_be_noted, say_hello
 from server.storage.devices import note_sync
@@ -25,11 +27,14 @@ from shared_schemas.messages import (
     EnrolAnswer,
     EnrolRequest,
     HelloAnswer,
+    IndexAnswer,
+    IndexPages,
     OutcomesAnswer,
     PullLine,
     PushAnswer,
     PushRequest,
 )
+from shared_schemas.phone_index import PAGES
 from shared_schemas.protocol import (
     MAX_CHANGES,
     MAX_PACKED_BYTES,
@@ -44,6 +49,13 @@ blueprint = Blueprint(
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 ENROLMENTS_PER_MINUTE = 20
+MOST_PAGES = 32
+FOLLOW_S = 1.0
+"""How long a phone that asks for the index may wait while it is brought up to date."""
+
+_following = threading.Lock()
+"""One phone's request brings an index up to date; others take it as it is."""
+
 _incarnation = validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
 
 
@@ -97,6 +109,21 @@ class PullQuery(ma.Schema):
     )
 
 
+class IndexQuery(ma.Schema):
+    """Which index the phone has, and up to which change."""
+
+    generation = ma.fields.String(validate=validate.Length(max=40), load_default=None)
+    after = ma.fields.Integer(validate=validate.Range(0, SAFE_INTEGER), load_default=None)
+
+
+class IndexPagesQuery(ma.Schema):
+    """Which pages of which index."""
+
+    generation = ma.fields.String(required=True, validate=validate.Length(max=40))
+    first = ma.fields.Integer(required=True, validate=validate.Range(0, PAGES - 1))
+    count = ma.fields.Integer(load_default=4, validate=validate.Range(1, MOST_PAGES))
+
+
 @blueprint.route("/enrol", methods=["POST"])
 @audience("public")
 @blueprint.arguments(EnrolRequest)
@@ -140,12 +167,7 @@ def hello(given: dict[str, Any]) -> Response:
             here.engine, lambda conn: note_sync(conn, device.county, device.id, now_ms=now_ms)
         )
     mark = hello_mark(answer)
-    if mark in request.if_none_match:
-        said = Response(status=304)
-    elif request.accept_mimetypes.best_match([JSON, PACKED], default=JSON) == PACKED:
-        said = Response(pack(answer), mimetype=PACKED)
-    else:
-        said = Response(to_json(answer), mimetype=JSON)
+    said = Response(status=304) if mark in request.if_none_match else _answered(answer)
     said.set_etag(mark)
     return said
 
@@ -248,3 +270,36 @@ def _packed(lines: Sequence[dict[str, Any]]) -> Iterator[bytes]:
     for line in lines:
         yield packer.compress(to_json(line) + b"\n") + packer.flush(zlib.Z_SYNC_FLUSH)
     yield packer.flush()
+
+
+@blueprint.route("/index")
+@audience("device")
+@blueprint.arguments(IndexQuery, location="query")
+@blueprint.response(200, IndexAnswer)
+def index(given: dict[str, Any]) -> Response:
+    """Say how the index of who is registered in the county changed, so that phones can warn offline."""
+    here, county = server(), current_device().county
+    if _following.acquire(blocking=False):
+        try:
+            follow(here.engine, county, now_ms=here.now_ms(), for_s=FOLLOW_S)
+        finally:
+            _following.release()
+    with reading(here.engine) as conn:
+        return _answered(tell_index(conn, county, **given))
+
+
+@blueprint.route("/index/pages")
+@audience("device")
+@blueprint.arguments(IndexPagesQuery, location="query")
+@blueprint.response(200, IndexPages)
+def index_pages(given: dict[str, Any]) -> Response:
+    """Give pages of that index, to a phone that has none yet."""
+    with reading(server().engine) as conn:
+        return _answered(tell_pages(conn, current_device().county, **given))
+
+
+def _answered(answer: dict[str, Any]) -> Response:
+    wanted = request.accept_mimetypes.best_match([JSON, PACKED], default=JSON)
+    if wanted == PACKED:
+        return Response(pack(answer), mimetype=PACKED)
+    return Response(to_json(answer), mimetype=JSON)

@@ -585,6 +585,46 @@ roster_row = _table(
 """What the last roster said of a record, and the seq at which it said so: the base of the next
 import's changes. The same file again differs in nothing, so it changes nothing."""
 
+phone_index = _table(
+    "phone_index",
+    _county(),
+    Column("generation", Integer, primary_key=True),
+    Column("key", String(32), nullable=False),
+    Column("upto_seq", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("townships", JsonText, nullable=False),
+    Column("complete", Boolean, nullable=False),
+)
+"""The index of who is registered that a county's phones carry, one row for each key it was made with.
+`number` counts its changes, `entries` and `total` are what a phone compares its own with."""
+
+index_entry = _table(
+    "index_entry",
+    _county(),
+    Column("generation", Integer, primary_key=True),
+    Column("member_id", String(17), primary_key=True),
+    Column("kind", String(4), primary_key=True),
+    Column("fingerprint", BigInteger, nullable=False),
+    Column("township", Integer, nullable=False),
+)
+"""What stands in the index of a registration. `kind`: id, or name (with the birth date)."""
+Index(None, index_entry.c.county, index_entry.c.generation, index_entry.c.fingerprint)
+
+index_change = _table(
+    "index_change",
+    _county(),
+    Column("generation", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("fingerprint", BigInteger, nullable=False),
+    Column("township", Integer, nullable=False),
+    Column("added", Boolean, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""How the index changed, for the phones that have it; kept for 90 days."""
+Index(None, index_change.c.county, index_change.c.at_ms)
+
 audit = _table(
     "audit",
     _county(),

@@ -59,6 +59,25 @@ def seed(folder: Path | str, count: int = 18) -> list[InventedHousehold]:
     return households
 
 
+def index_somebody(folder: Path | str, number: str, township: str) -> None:
+    """Let the phone's index of the county say that a number is registered in a township."""
+    from mobile.storage import phone_index
+    from shared_schemas.phone_index import PAGES, fingerprint, keys_of, pack_page, page_of
+
+    key = bytes(16)
+    mark = fingerprint(key, keys_of({"id_no": number})["id"])
+    store = open_store(Path(folder) / "chushan.db")
+    with store.writing() as connection:
+        for page in range(PAGES):
+            entries = [(mark, 1)] if page == page_of(mark) else []
+            phone_index.keep_page(connection, page, 1, pack_page(entries))
+        phone_index.keep_state(
+            connection, key=key.hex(), is_whole=True, asked_at_ms=store.clock(),
+            townships=[{"code": "522326111", "name": township}],
+        )  # fmt: skip
+    store.close()
+
+
 def _review(number: int, invented: InventedHousehold) -> dict[str, Any]:
     if number != 0:
         return {"state": "in_review" if number % 4 == 2 else "approved", "comments": []}
