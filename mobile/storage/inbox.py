@@ -13,7 +13,7 @@ from typing import Any
 
 from mobile.storage.database import dumps, encode, get, put
 from mobile.storage.outbox import cover
-from mobile.storage.records import refresh
+from mobile.storage.records import refresh, values_of
 from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.changes import SUM_PRIMES
 from shared_schemas.fields import Declared
@@ -196,8 +196,19 @@ def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: i
             f'UPDATE "{name}" SET generation = {GONE} WHERE "{column}" = ? AND seq < ?',  # noqa: S608
             (record_id, seq),
         )
-    # Its own edits are not shown back any more: there is nothing to wait for.
+    # Its own edits are not shown back any more: there is nothing to wait for. Where the record stays
+    # all the same, for work that is held, it goes on showing them.
     column = "household_id" if kind == "household" else "record_id"
+    for own in connection.execute(
+        f"SELECT * FROM outbox WHERE {column} = ? AND state = 'acked' AND covered = 0"  # noqa: S608
+        " AND seq > 0 AND seq <= ? ORDER BY id",
+        (record_id, seq),
+    ).fetchall():
+        connection.execute(
+            f'UPDATE "{own["kind"]}" SET server = json_patch(coalesce(server, \'{{}}\'), ?)'  # noqa: S608
+            " WHERE id = ?",
+            (dumps(values_of(own)), own["record_id"]),
+        )
     connection.execute(
         f"UPDATE outbox SET covered = 1 WHERE {column} = ? AND state = 'acked'"  # noqa: S608
         " AND seq > 0 AND seq <= ?",
