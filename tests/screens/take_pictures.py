@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.screens.driver import Driver
 from tests.screens.flows import answer_household, open_village, start_household
-from tests.screens.seed import TODAY, seed
+from tests.screens.seed import TODAY, index_somebody, seed
 
 FOLDER = Path("docs/pictures/phone")
 
@@ -23,6 +23,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as phones:
         _enrolment(Path(phones) / "new", folder)
         seed(Path(phones) / "seeded")
+        index_somebody(Path(phones) / "seeded", "522399199303121129", "边饶镇")
         _day(Path(phones) / "seeded", folder)
     return 0
 
@@ -91,6 +92,7 @@ def _new_household(driver: Driver, shot) -> None:
     driver.tap_icon("清空")
     driver.type("522399199303121129")
     driver.tap_text("完成")
+    shot("28-registered-elsewhere")
     driver.fill("name", "韦秀兰")
     shot("12-identity")
     driver.tap_text("下一步")
