@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from server.storage.engine import upsert
 from server.storage.tables import (
+    county_double,
     hold,
     labourer,
     list_pull,
@@ -92,6 +93,33 @@ def _listed_elsewhere(criteria: Criteria) -> Select[Any]:
     )
 
 
+def _listed_in_another_county(criteria: Criteria) -> Select[Any]:
+    """Return those whom two counties call one person and who are newer in another county asked for."""
+    mine, theirs = county_double.alias("mine"), county_double.alias("theirs")
+    own, other = labourer.alias("own_row"), labourer.alias("other_row")
+    return (
+        select(mine.c.record_id)
+        .join(theirs, and_(theirs.c.county == mine.c.other_county, theirs.c.id == mine.c.id))
+        .join(own, and_(own.c.county == mine.c.county, own.c.member_id == mine.c.record_id))
+        .join(
+            other, and_(other.c.county == theirs.c.county, other.c.member_id == theirs.c.record_id)
+        )
+        .where(
+            mine.c.county.in_(criteria.counties),
+            theirs.c.county.in_(criteria.counties),
+            mine.c.verdict == "same",
+            theirs.c.verdict == "same",
+            other.c.share_hr,
+            ~other.c.gone,
+            other.c.listable,
+            or_(
+                other.c.confirmed_on > own.c.confirmed_on,
+                and_(other.c.confirmed_on == own.c.confirmed_on, theirs.c.county < mine.c.county),
+            ),
+        )
+    )
+
+
 def _is_available(criteria: Criteria) -> ColumnElement[bool]:
     """The availability predicate of domain.md 4.7, whole, with the filters of one request."""
     l = labourer.c  # noqa: E741 - read beside the definition it is clearer than a long name
@@ -112,6 +140,7 @@ def _is_available(criteria: Criteria) -> ColumnElement[bool]:
         # Few people are held, so they are looked up once, not asked about for every row.
         l.member_id.not_in(_held_by_others(criteria)),
         l.member_id.not_in(_listed_elsewhere(criteria)),
+        l.member_id.not_in(_listed_in_another_county(criteria)),
     ]
     if criteria.born_after is not None:
         conditions.append(l.birth_date > criteria.born_after)

@@ -585,6 +585,45 @@ roster_row = _table(
 """What the last roster said of a record, and the seq at which it said so: the base of the next
 import's changes. The same file again differs in nothing, so it changes nothing."""
 
+cross_key = _table(
+    "cross_key",
+    _county(),
+    Column("record_id", String(17), primary_key=True),
+    Column("kind", String(4), primary_key=True),
+    Column("key_hash", String(16), nullable=False),
+)
+"""Keyed hashes by which a registration is found in another county. `kind`: id, or name (with birth
+date and sex). The key is kept outside the database."""
+Index(None, cross_key.c.key_hash)
+
+cross_key_state = _table(
+    "cross_key_state",
+    _county(),
+    Column("key_mark", String(8), nullable=False),
+    Column("upto_seq", BigInteger, nullable=False),
+)
+"""Up to which number of its feed a county's hashes were made, and under which key."""
+
+county_double = _table(
+    "county_double",
+    _county(),
+    Column("id", String(17), primary_key=True),
+    Column("other_county", String(6), nullable=False),
+    Column("record_id", String(17), nullable=False),
+    Column("strength", String(8), nullable=False),
+    Column("word", String(8), nullable=False),
+    Column("word_by", String(17)),
+    Column("word_at_ms", BigInteger),
+    Column("verdict", String(8), nullable=False),
+    Column("verdict_by", String(17)),
+    Column("verdict_at_ms", BigInteger),
+    Column("found_at_ms", BigInteger, nullable=False),
+)
+"""One county's side of a person who seems to stand in two; the other side has the same `id` in the
+other county. `strength`: likely or possible. `word`: empty, agreed (to an exchange) or refused;
+`verdict`: empty, same or not_same. They are one person while both sides say same."""
+Index(None, county_double.c.county, county_double.c.record_id)
+
 phone_index = _table(
     "phone_index",
     _county(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import pytest
 from builders import (
@@ -22,9 +23,12 @@ from builders import (
 from sqlalchemy import select
 
 from server.access import audience_of
+from server.services.other_counties import follow_all, say
 from server.services.review import Comment, approve, return_bundle
 from server.storage import tables
+from server.storage.accounts import user_by_login
 from server.storage.engine import reading, writing
+from server.storage.other_counties import doubles
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MARK = "罗记号"
@@ -213,3 +217,54 @@ def test_pairs_and_persons_of_another_county_are_not_found(app, engine, other_co
         for path in (f"/duplicates/{left}/{right}", f"/persons/{left}"):
             assert own.get(path).status_code == 404
             assert MARK in theirs.get(path).text
+
+
+@pytest.mark.parametrize("agreed_by", [(), (WANGMO,), (ZHENFENG,)])
+def test_of_a_person_in_both_counties_no_field_is_read_before_both_have_agreed(
+    app, engine, other_county, clock, agreed_by, caplog, capsys
+):
+    own = a_phone(app, engine)
+    own.submit(a_family(VILLAGE, id_no=marked_id(0), name="本县人", phone="13700000009"))
+    assert follow_all(engine, "for tests only", now_ms=clock.now_ms, for_s=60)
+    with writing(engine) as conn:
+        offices = {
+            WANGMO: a_user(conn, "wangmo", role="county", scope=WANGMO, password=PASSWORD),
+            ZHENFENG: user_by_login(conn, "zhenfeng")[0],
+        }
+        [double] = doubles(conn, WANGMO, WANGMO, 10)
+        for county in agreed_by:
+            say(conn, county, double.id, "agree", user=offices[county], now_ms=clock.now_ms,
+                new_id=a_household_id)  # fmt: skip
+    browser = sign_in(app, "wangmo")
+    hidden = [mark.encode() for mark in (*MARKS[:-1], *other_county.ids)]
+    for path in get_paths(app, [double.id]):
+        for asked_path in queries(path):
+            answer = browser.get(asked_path)
+            assert answer.status_code < 500, asked_path
+            said = answer.get_data()
+            if MARK not in unquote(asked_path):  # a page repeats what was searched for
+                assert not [mark for mark in hidden if mark in said], asked_path
+    page = browser.get(f"/elsewhere/{double.id}").text
+    assert "本县人" in page
+    assert "贞丰县" in page
+    assert MARK not in page
+    logged = caplog.text + "".join(capsys.readouterr())
+    assert not [mark for mark in MARKS if mark in logged]
+
+
+def test_once_both_have_agreed_names_are_seen_and_numbers_are_not(app, engine, other_county, clock):
+    own = a_phone(app, engine)
+    own.submit(a_family(VILLAGE, id_no=marked_id(0), name="本县人", phone="13700000009"))
+    assert follow_all(engine, "for tests only", now_ms=clock.now_ms, for_s=60)
+    with writing(engine) as conn:
+        offices = {
+            WANGMO: a_user(conn, "wangmo", role="county", scope=WANGMO, password=PASSWORD),
+            ZHENFENG: user_by_login(conn, "zhenfeng")[0],
+        }
+        [double] = doubles(conn, WANGMO, WANGMO, 10)
+        for county, user in offices.items():
+            say(conn, county, double.id, "agree", user=user, now_ms=clock.now_ms,
+                new_id=a_household_id)  # fmt: skip
+    page = sign_in(app, "wangmo").get(f"/elsewhere/{double.id}").text
+    assert MARK in page
+    assert not [number for number in (marked_id(0), "13777770001", "13777770002") if number in page]

@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 import python_calamine
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from server.services import labour
 from server.services.labour import Filters, PulledList
@@ -22,7 +22,7 @@ from server.storage.accounts import Firm, add_organisation
 from server.storage.divisions import store_divisions
 from server.storage.engine import writing
 from server.storage.labour import pulls_of_county
-from server.storage.tables import list_pull, reveal
+from server.storage.tables import county_double, list_pull, reveal
 from shared_schemas.bundle import Bundle
 from shared_schemas.errors import ChushanError
 from shared_schemas.ids import child_id, household_id
@@ -504,3 +504,25 @@ def test_the_county_sees_who_pulled_its_people(conn: Connection) -> None:
     assert (seen.pull_id, seen.org_name, seen.purpose) == (pulled.pull_id, FIRM.name, "招装配工")
     assert (seen.rows, seen.reveals, seen.filters["sex"]) == (1, 1, "2")
     assert not pulls_of_county(conn, NEIGHBOUR)
+
+
+@pytest.mark.parametrize(("verdicts", "counties"), [
+    (("same", "same"), [NEIGHBOUR]),
+    (("same", ""), [COUNTY, NEIGHBOUR]),
+    (("same", "not_same"), [COUNTY, NEIGHBOUR]),
+])  # fmt: skip
+def test_whom_two_counties_call_one_person_a_firm_of_both_finds_once_where_he_is_newer(
+    conn, verdicts, counties
+):
+    here, there = person(), person(intention={"confirmed_on": "2026-11-10"})
+    approve(conn, here)
+    approve(conn, there, county=NEIGHBOUR)
+    ways = ((COUNTY, NEIGHBOUR, here), (NEIGHBOUR, COUNTY, there))
+    for (county, other, whose), verdict in zip(ways, verdicts, strict=True):
+        row = {"county": county, "id": "double0000001", "other_county": other,
+               "record_id": whose.members[0]["id"], "strength": "likely", "word": "agreed",
+               "verdict": verdict, "found_at_ms": 1}  # fmt: skip
+        conn.execute(insert(county_double), row)
+    both = Firm(FIRM.org_id, FIRM.name, (COUNTY, NEIGHBOUR))
+    assert sorted({row.county[:6] for row in pull(conn, firm=both).rows}, reverse=True) == counties
+    assert pull(conn, firm=FIRM).total == 1
