@@ -93,7 +93,7 @@ def _listed_elsewhere(criteria: Criteria) -> Select[Any]:
     )
 
 
-def _listed_in_another_county(criteria: Criteria) -> Select[Any]:
+def _listed_in_another_county(counties: Sequence[str]) -> Select[Any]:
     """Return those whom two counties call one person and who are newer in another county asked for."""
     mine, theirs = county_double.alias("mine"), county_double.alias("theirs")
     own, other = labourer.alias("own_row"), labourer.alias("other_row")
@@ -105,8 +105,8 @@ def _listed_in_another_county(criteria: Criteria) -> Select[Any]:
             other, and_(other.c.county == theirs.c.county, other.c.member_id == theirs.c.record_id)
         )
         .where(
-            mine.c.county.in_(criteria.counties),
-            theirs.c.county.in_(criteria.counties),
+            mine.c.county.in_(counties),
+            theirs.c.county.in_(counties),
             mine.c.verdict == "same",
             theirs.c.verdict == "same",
             other.c.share_hr,
@@ -120,8 +120,11 @@ def _listed_in_another_county(criteria: Criteria) -> Select[Any]:
     )
 
 
-def _is_available(criteria: Criteria) -> ColumnElement[bool]:
-    """The availability predicate of domain.md 4.7, whole, with the filters of one request."""
+def _is_available(criteria: Criteria, every: Sequence[str] | None = None) -> ColumnElement[bool]:
+    """The availability predicate of domain.md 4.7, whole, with the filters of one request.
+
+    `every`: all counties of the request, where the criteria name only one of them.
+    """
     l = labourer.c  # noqa: E741 - read beside the definition it is clearer than a long name
     conditions = [
         l.county.in_(criteria.counties)
@@ -140,7 +143,7 @@ def _is_available(criteria: Criteria) -> ColumnElement[bool]:
         # Few people are held, so they are looked up once, not asked about for every row.
         l.member_id.not_in(_held_by_others(criteria)),
         l.member_id.not_in(_listed_elsewhere(criteria)),
-        l.member_id.not_in(_listed_in_another_county(criteria)),
+        l.member_id.not_in(_listed_in_another_county(every or criteria.counties)),
     ]
     if criteria.born_after is not None:
         conditions.append(l.birth_date > criteria.born_after)
@@ -199,7 +202,7 @@ def available_labourers(
         # One county after the other: each comes out of the index in order and stops when full.
         query = (
             select(*_SHOWN)
-            .where(_is_available(replace(criteria, counties=(county,))))
+            .where(_is_available(replace(criteria, counties=(county,)), criteria.counties))
             .order_by(labourer.c.confirmed_on.desc(), labourer.c.member_id.desc())
             .limit(limit)
         )
