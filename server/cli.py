@@ -19,6 +19,7 @@ from server.commands import (
     firm,
     handover,
     labour,
+    link,
     opened,
     phone_index,
     roster,
@@ -54,7 +55,7 @@ def main() -> None:
     """
 
 
-for _module in (demo, roster, labour, firm, handover, phone_index):
+for _module in (demo, roster, labour, firm, handover, link, phone_index):
     main.add_command(_module.command)
 
 

@@ -112,15 +112,29 @@ def propose_pairs(
 
     What a person decided stays decided, and what a person has taken apart is not joined again.
     """
-    found = candidates_for(conn, county, member_ids) if member_ids else []
+    propose(conn, county, candidates_for(conn, county, member_ids) if member_ids else [],
+            now_ms=now_ms)  # fmt: skip
+
+
+def propose(
+    conn: Connection,
+    county: str,
+    found: Sequence[Candidate],
+    *,
+    now_ms: int,
+    only_new: bool = False,
+) -> int:
+    """Link or propose what was found, `only_new` what is not known yet; return how many pairs were put."""
     if not found:
-        return
+        return 0
     ids = {one for candidate in found for one in (candidate.left, candidate.right)}
     known = storage.pairs_of_members(conn, county, ids)
     linked_once = storage.were_linked(conn, county, ids)
     rows = []
     for candidate in found:
         pair = (candidate.left, candidate.right)
+        if only_new and (pair in known or pair in linked_once):
+            continue
         is_new = pair not in known or known[pair].state == OPEN
         against: list[Clash] = []
         state = OPEN
@@ -134,6 +148,7 @@ def propose_pairs(
         if state == MERGED and pair in known:
             storage.settle_pair(conn, county, pair, state=MERGED, decided_at_ms=now_ms)
     storage.put_pairs(conn, rows)
+    return len(rows)
 
 
 def _pair_row(

@@ -44,6 +44,50 @@ def ordered(left: str, right: str) -> tuple[str, str]:
     return (left, right) if left < right else (right, left)
 
 
+def counties_with_members(conn: Connection) -> list[str]:
+    """Return the counties of which members are stored, in order."""
+    member = record_tables()["member"]
+    return list(
+        conn.execute(select(member.c.county).distinct().order_by(member.c.county)).scalars()
+    )
+
+
+def people_of_county(conn: Connection, county: str) -> Iterable[Row[Any]]:
+    """Return the present members of a county as a register lists them.
+
+    Columns: record_id, name, sex, birth_date, id_no, phone, village_code, household_id, relation,
+    head_name.
+    """
+    member, household = record_tables()["member"], record_tables()["household"]
+    head = member.alias("head")
+    shown = (
+        "name",
+        "sex",
+        "birth_date",
+        "id_no",
+        "phone",
+        "village_code",
+        "household_id",
+        "relation",
+    )
+    home = member.outerjoin(
+        household,
+        and_(household.c.county == member.c.county, household.c.id == member.c.household_id),
+    ).outerjoin(
+        head, and_(head.c.county == member.c.county, head.c.id == household.c.head_member_id)
+    )
+    return conn.execute(
+        select(
+            member.c.id.label("record_id"),
+            *(member.c[name] for name in shown),
+            head.c.name.label("head_name"),
+        )
+        .select_from(home)
+        .where(member.c.county == county, member.c.deleted.is_not(True))
+        .order_by(member.c.id)
+    )
+
+
 # Who could be the same --------------------------------------------------------------------------
 
 

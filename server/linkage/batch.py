@@ -1,0 +1,318 @@
+"""Scores a whole register with Splink, on DuckDB or on Spark, and says who is one person.
+
+The weights of the levels for one person (m) are the shipped model's, learnt on invented registers
+with known truth (`benchmarks.linkage --train`); those for two people (u), how common names and
+phones are, and how many doubles to expect are the register's own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from server.linkage.clusters import Link, constrained_clusters
+from server.linkage.gate import may_ask, may_link
+from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS
+from shared_schemas.match_features import features_of
+from shared_schemas.names import normal_name
+
+MODEL = Path(__file__).with_name("model.json")
+AUTOMATIC = 8.0
+"""Least match weight (log2) of a link by machine."""
+CANDIDATE = 1.0
+"""Least match weight of a pair that a person is asked about."""
+
+_CHUNK = 20_000
+_MOST_SHARED = {"id18": 12, "phone": 40}
+"""A number that more records have than this is a placeholder, not a number."""
+
+Engine = Literal["duckdb", "spark"]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two records compared. `levels` has what each comparison came to, None for unknown."""
+
+    left: str
+    right: str
+    weight: float
+    levels: Mapping[str, str | None]
+    verdict: Literal["same", "candidate"] = "candidate"
+
+    @property
+    def probability(self) -> float:
+        """Return the match probability, 0 to 1."""
+        return 1 / (1 + math.exp2(-max(-500.0, min(500.0, self.weight))))
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What a run came to. `person_of` has every record; a person is called by its lowest record id."""
+
+    pairs: Sequence[Pair]
+    person_of: Mapping[str, str]
+    settings: Mapping[str, Any]
+    """The trained model as Splink describes it."""
+
+
+def feature_table(rows: Iterable[Mapping[str, Any]], *, processes: int = 2) -> pa.Table:
+    """Return the features of persons as an Arrow table with `levels.COLUMNS`.
+
+    `rows` have the columns of `files.INPUT`; what is missing or empty is unknown.
+    """
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
+    chunks = _chunks(rows)
+    first = next(chunks, [])
+    second = next(chunks, None)
+    if second is None or processes == 1:
+        parts = [_features(part) for part in (first, second or [], *chunks)]
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            parts = list(pool.map(_features, _put_back(first, second, chunks)))
+    return pa.concat_tables([pa.table(part, schema=schema) for part in parts])
+
+
+def _chunks(rows: Iterable[Mapping[str, Any]]) -> Any:
+    chunk: list[Mapping[str, Any]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _put_back(first: Any, second: Any, rest: Any) -> Any:
+    yield first
+    yield second
+    yield from rest
+
+
+def _features(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    taken = [
+        name for name in COLUMNS if name not in ("record_id", "head", "relation", "name_initial")
+    ]
+    for row in rows:
+        features = features_of(row)
+        for name in taken:
+            columns[name].append(getattr(features, name))
+        columns["record_id"].append(str(row["record_id"]))
+        columns["relation"].append(str(row.get("relation") or "").strip() or None)
+        columns["head"].append(normal_name(str(row.get("head_name") or "")) or None)
+        columns["name_initial"].append(features.name[0] if features.name else None)
+    return columns
+
+
+def link(
+    features: pa.Table,
+    *,
+    engine: Engine = "duckdb",
+    model: Path = MODEL,
+    report: Report = lambda _: None,
+    truth: str | None = None,
+) -> Linked:
+    """Compare, judge and cluster the records of a table of features.
+
+    `truth` names a further column that says who is one person: then m is learnt from it.
+    """
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    features = _without_placeholders(features)
+    ids = features.column("record_id").to_pylist()
+    if len(ids) < 2:
+        return Linked((), {one: one for one in ids}, {})
+    known = json.loads(model.read_text("utf-8")) if model.exists() else {}
+    settings = _settings(known.get("m", {}), _prior(features))
+    with tempfile.TemporaryDirectory(prefix="chushan-link-") as scratch:
+        api, table = _engine(engine, features, Path(scratch))
+        from splink import Linker
+
+        linker = Linker(api.register(table, table_name="person"), settings, log_level=logging.ERROR)
+        report("u")
+        linker.training.estimate_u_using_random_sampling(
+            max_pairs=2e6 if len(ids) < 200_000 else 1e7, seed=1
+        )
+        if truth is not None:
+            linker.training.estimate_m_from_label_column(truth)
+        report("predict")
+        found = linker.inference.predict(threshold_match_weight=CANDIDATE, warning_mode="never")
+        pairs = _read(found, engine)
+        model_found = linker.misc.save_model_to_json()
+    report("cluster")
+    pairs, person_of = judged(pairs, features)
+    return Linked(pairs, {one: person_of.get(one, one) for one in ids}, model_found)
+
+
+def judged(pairs: Sequence[Pair], features: pa.Table) -> tuple[list[Pair], Mapping[str, str]]:
+    """Return the pairs with their verdicts, strongest first, and the person of each linked record."""
+    ids = features.column("record_id").to_pylist()
+    numbers = zip(
+        ids, features.column("id18").to_pylist(), features.column("is_id_valid").to_pylist(),
+        strict=True,
+    )  # fmt: skip
+    homes = zip(ids, features.column("household_id").to_pylist(), strict=True)
+    passed = [
+        Link(pair.left, pair.right, pair.weight)
+        for pair in pairs
+        if pair.weight >= AUTOMATIC and may_link(pair.levels)
+    ]
+    clusters = constrained_clusters(
+        passed,
+        {one: number for one, number, is_valid in numbers if is_valid},
+        {one: home for one, home in homes if home},
+    )
+    person_of = clusters.person_of
+    automatic = {(one.left, one.right) for one in passed} - {
+        (one.left, one.right) for one in clusters.refused
+    }
+    said = [
+        replace(pair, verdict="same") if (pair.left, pair.right) in automatic else pair
+        for pair in pairs
+        if may_ask(pair.levels) or (pair.left, pair.right) in automatic
+    ]
+    said.sort(key=lambda pair: (-pair.weight, pair.left, pair.right))
+    return said, person_of
+
+
+def _without_placeholders(features: pa.Table) -> pa.Table:
+    for name, most in _MOST_SHARED.items():
+        column = features.column(name)
+        counts = pc.value_counts(column.drop_null())
+        many = [c["values"].as_py() for c in counts if c["counts"].as_py() > most]
+        if many:
+            is_many = pc.is_in(column, value_set=pa.array(many, pa.string()))
+            kept = pc.if_else(is_many, pa.scalar(None, pa.string()), column)
+            features = features.set_column(features.schema.get_field_index(name), name, kept)
+    return features
+
+
+def _engine(engine: Engine, features: pa.Table, scratch: Path) -> tuple[Any, Any]:
+    """Return Splink's door to an engine and the features as it takes them."""
+    if engine == "duckdb":
+        import duckdb
+        from splink.internals.duckdb.database_api import DuckDBAPI
+
+        connection = duckdb.connect(config={"temp_directory": str(scratch)})
+        return DuckDBAPI(connection), features
+    try:
+        from pyspark.sql import SparkSession
+        from splink.internals.spark.database_api import SparkAPI
+    except ImportError as error:
+        raise RuntimeError("spark") from error
+    session = (
+        SparkSession.builder.master("local[*]")
+        .appName("chushan link")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.default.parallelism", "4")
+        .config("spark.driver.memory", "4g")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.local.dir", str(scratch))
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("OFF")
+    given, steps = scratch / "features.parquet", scratch / "steps"
+    parquet.write_table(features, given)
+    session.sparkContext.setCheckpointDir(str(steps))
+    api = SparkAPI(
+        spark_session=session, break_lineage_method="persist", num_partitions_on_repartition=4
+    )
+    return api, session.read.parquet(str(given))
+
+
+def _prior(features: pa.Table) -> float:
+    """Return how likely two records are one person: from equal numbers, and what these leave out."""
+    count = features.num_rows
+    number = pc.if_else(
+        pc.is_valid(features.column("id18")), features.column("id18"), pa.scalar("")
+    )
+    counts = pc.value_counts(number)
+    by_number = sum(
+        c["counts"].as_py() * (c["counts"].as_py() - 1) // 2 for c in counts if c["values"].as_py()
+    )
+    whole = count * (count - 1) / 2
+    return min(0.01, max(by_number * 1.25, count * 0.02, 1.0) / whole)
+
+
+def _settings(m: Mapping[str, Mapping[str, float]], prior: float) -> Any:
+    from splink import SettingsCreator
+    from splink.comparison_library import CustomComparison
+
+    comparisons = []
+    for comparison in COMPARISONS:
+        learnt = m.get(comparison.name, {})
+        levels: list[dict[str, Any]] = [
+            {
+                "sql_condition": comparison.unknown,
+                "label_for_charts": "unknown",
+                "is_null_level": True,
+            }
+        ]
+        for level in comparison.levels:
+            said: dict[str, Any] = {"sql_condition": level.sql, "label_for_charts": level.name}
+            if level.name in learnt:
+                said["m_probability"] = learnt[level.name]
+            if level.u is not None:
+                said |= {"u_probability": level.u, "fix_u_probability": True}
+            if level.frequent is not None:
+                said |= {"tf_adjustment_column": level.frequent, "tf_minimum_u_value": 1e-6}
+            levels.append(said)
+        rest: dict[str, Any] = {"sql_condition": "ELSE", "label_for_charts": "different"}
+        if "different" in learnt:
+            rest["m_probability"] = learnt["different"]
+        comparisons.append(CustomComparison([*levels, rest], output_column_name=comparison.name))
+    return SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name="record_id",
+        comparisons=comparisons,
+        blocking_rules_to_generate_predictions=[{"blocking_rule": rule} for rule in BLOCKING],
+        probability_two_random_records_match=prior,
+        retain_matching_columns=True,
+    )
+
+
+def _read(found: Any, engine: Engine) -> list[Pair]:
+    gammas = [f"gamma_{comparison.name}" for comparison in COMPARISONS]
+    wanted = ["record_id_l", "record_id_r", "match_weight", *gammas]
+    if engine == "duckdb":
+        table = found.as_duckdbpyrelation().select(", ".join(wanted)).to_arrow_table()
+        rows: Iterable[tuple[Any, ...]] = zip(
+            *(table.column(name).to_pylist() for name in wanted), strict=True
+        )
+    else:
+        rows = (tuple(row) for row in found.as_spark_dataframe().select(*wanted).toLocalIterator())
+    pairs = []
+    for one, other, weight, *values in rows:
+        left, right = sorted((one, other))
+        levels = {
+            comparison.name: comparison.level_of(int(value))
+            for comparison, value in zip(COMPARISONS, values, strict=True)
+        }
+        pairs.append(Pair(left, right, round(float(weight), 4), levels))
+    return pairs
+
+
+def learnt_m(settings: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return m by comparison and level from a trained model, for `model.json`."""
+    learnt: dict[str, dict[str, float]] = {}
+    for comparison in settings["comparisons"]:
+        levels = [one for one in comparison["comparison_levels"] if not one.get("is_null_level")]
+        learnt[comparison["output_column_name"]] = {
+            one["label_for_charts"]: round(max(float(one.get("m_probability") or 0), 1e-5), 6)
+            for one in levels
+        }
+    return learnt
