@@ -205,7 +205,7 @@ def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: i
         (record_id, seq),
     ).fetchall():
         connection.execute(
-            f'UPDATE "{own["kind"]}" SET server = json_patch(coalesce(server, \'{{}}\'), ?)'  # noqa: S608
+            f"UPDATE \"{own['kind']}\" SET server = json_patch(coalesce(server, '{{}}'), ?)"  # noqa: S608
             " WHERE id = ?",
             (dumps(values_of(own)), own["record_id"]),
         )

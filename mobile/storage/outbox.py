@@ -341,15 +341,19 @@ def keep_settled(
 def _give_back(connection: sqlite3.Connection, closed: sqlite3.Row) -> None:
     """Make drafts of what was closed, where its record is gone with it while the cadre is at work there.
 
-    The county never had the record: without this his answers would stand in a household that no
-    list shows. He hands all of it in again, or throws it away.
+    The county never had the record: without this his answers, or members that wait at the county,
+    would stand in a household that no list shows. He hands all of it in again, or throws it away.
     """
     kind, record_id, household_id = closed["kind"], closed["record_id"], closed["household_id"]
     drafts = connection.execute(
         "SELECT record_id, field FROM draft WHERE household_id = ?", (household_id,)
     ).fetchall()
     here = connection.execute(f'SELECT 1 FROM "{kind}" WHERE id = ?', (record_id,))  # noqa: S608
-    if not drafts or here.fetchone():
+    others = connection.execute(
+        "SELECT 1 FROM outbox WHERE household_id = ? AND covered = 0", (household_id,)
+    )
+    is_at_work = drafts or (kind == "household" and others.fetchone())
+    if not is_at_work or here.fetchone():
         return
     touched = {row["field"] for row in drafts if row["record_id"] == record_id}
     values: dict[str, Any] = {}
