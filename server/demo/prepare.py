@@ -116,6 +116,7 @@ def prepare(
             _decide(engine, reviewer, county.code, done, source, clock)
             say(f"{_name(township.code)}:走访 {len(done)} 户 households visited")
     _make_a_conflict(engine, users, clock)
+    _register_across(engine, users, clock)
 
 
 def enrolment_code(engine: Engine, now_ms: int) -> str:
@@ -434,6 +435,24 @@ def _head_of(conn: Any, county: str, household_id: str) -> str:
 
 def _new_id() -> str:
     return ids.household_id(secrets.randbits(64))
+
+
+def _register_across(engine: Engine, users: dict[str, User], clock: Clock) -> None:
+    """Let somebody of the first county be registered in the second too, where he rents a room."""
+    someone = next(
+        member
+        for whole in _households(COUNTIES[0], clock.today)
+        for member in whole.members
+        if whole.household.get("registry_no") and member.get("id_no") and member["relation"] == HEAD
+    )
+    township = COUNTIES[1].townships[0]
+    village = divisions.divisions_within(township.code, divisions.VILLAGE)[0].code12
+    [rented] = invent_households(SEED + 1, 1, [village], today=clock.today, doubtful=0)
+    head = next(member for member in rented.members if member["relation"] == HEAD)
+    same = {name: someone[name] for name in ("name", "sex", "birth_date", "id_no")}
+    alone = InventedHousehold(rented.household, ({**head, **same},), (), ())
+    phone = DemoPhone.enrolled(engine, users[f"cadre-{township.code}"], clock)
+    phone.push(engine, list(_changes(alone, {}, clock)), clock.now_ms)
 
 
 def _make_a_conflict(engine: Engine, users: dict[str, User], clock: Clock) -> None:
