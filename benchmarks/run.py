@@ -27,6 +27,9 @@ NAMES = (
     "app_start",
     "labour_query",
     "roster_import",
+    "linkage",
+    "field_rules",
+    "febrl",
     "phone_index",
 )
 """Modules of this folder; each has `measure() -> Section`."""
