@@ -15,6 +15,7 @@ import segno
 from server.access import wall_clock
 from server.app import create_app
 from server.commands import (
+    across,
     demo,
     firm,
     handover,
@@ -55,7 +56,7 @@ def main() -> None:
     """
 
 
-for _module in (demo, roster, labour, firm, handover, link, phone_index):
+for _module in (demo, roster, labour, firm, handover, link, phone_index, across):
     main.add_command(_module.command)
 
 

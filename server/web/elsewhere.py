@@ -23,7 +23,7 @@ MOST_SHOWN = 200
 FOLLOW_S = 0.5
 """How long a page may wait for new registrations to be compared."""
 
-SHOWN = ("name", "sex", "birth_date", "relation", "lives_here", "hukou_village")
+SHOWN = ("name", "sex", "birth_date", "lives_here", "hukou_village")
 """What two counties show each other of a person; the rest is said to be equal or not, no more."""
 
 COMPARED = ("id_no", "phone")
@@ -102,7 +102,10 @@ def _fields(mine: Registration, theirs: Registration, places: Any) -> list[Any]:
     return [
         (wanted[name], name in SHOWN)
         for name in (*SHOWN, *COMPARED)
-        if name in wanted and wanted[name].is_answered
+        if name in wanted
+        and wanted[name].is_answered
+        # Of what only one side knows it would be wrong to say that both agree.
+        and (name in SHOWN or all(side.values.get(name) for side in (mine, theirs)))
     ]
 
 

@@ -17,9 +17,11 @@ from playwright.sync_api import Page
 from server.demo.people import invent_households
 from server.demo.prepare import COUNTIES, Clock, DemoPhone
 from server.demo.roster import write_roster
+from server.services.other_counties import say
 from server.storage import review_pages as queries
 from server.storage.accounts import user_by_login
-from server.storage.engine import reading
+from server.storage.engine import reading, writing
+from server.storage.other_counties import doubles
 from shared_schemas.changes import Change
 from shared_schemas.codes import divisions
 from tests.browser.world import World, chromium, demo_world, overflow, sign_in
@@ -73,6 +75,17 @@ def take_all(folder: Path) -> None:
         _administrator(pictures)
 
 
+def _agree_across(world: World) -> None:
+    """Let the other county agree to every comparison that it is asked for."""
+    other = COUNTIES[1]
+    with writing(world.engine) as conn:
+        found = user_by_login(conn, other.reviewer)
+        assert found
+        for row in doubles(conn, other.code, other.code, 10):
+            say(conn, other.code, row.id, "agree", user=found[0], now_ms=1_795_168_800_000,
+                new_id=world.app.extensions["chushan"].new_id)  # fmt: skip
+
+
 def _firm(pictures: Pictures) -> None:
     page = pictures.page
     sign_in(page, pictures.world, "firm")
@@ -122,6 +135,12 @@ def _county(pictures: Pictures, revised: str, returned: str) -> None:
     pictures.take("duplicates", "/duplicates")
     page.locator("a[href*='/duplicates/']").first.click()
     pictures.take("duplicates_pair")
+    pictures.take("elsewhere", "/elsewhere")
+    page.locator("th a[href*='/elsewhere/']").first.click()
+    pictures.take("elsewhere_found")
+    _agree_across(world)
+    page.get_by_role("button", name="同意核对", exact=True).click()
+    pictures.take("elsewhere_compare")
     pictures.take("pulls", "/pulls")
     _roster(pictures)
     _handover(pictures)
