@@ -248,6 +248,36 @@ def firm_fields() -> str:
     return table(("Field", "中文", "English", "When"), rows)
 
 
+# --- Matching ---------------------------------------------------------------------------------
+
+
+@block
+def match_keys() -> str:
+    """What two records must share to be compared."""
+    from server.linkage.levels import BLOCKING
+
+    plain = (re.sub(r"l\.(\w+) = r\.\1", r"`\1`", rule) for rule in BLOCKING)
+    return "".join(f"- {rule.replace(' AND ', ', ')}\n" for rule in plain)
+
+
+@block
+def match_levels() -> str:
+    """Each comparison with its levels, their conditions, and m of the shipped model."""
+    from server.linkage.levels import COMPARISONS
+
+    learnt = json.loads((ROOT / "server/linkage/model.json").read_text("utf-8"))["m"]
+    rows = []
+    for comparison in COMPARISONS:
+        said = [(level.name, level.sql, level.u, level.frequent) for level in comparison.levels]
+        for name, sql, u, frequent in [*said, ("different", "", None, None)]:
+            given = f"{u:g}, given" if u is not None else ""
+            common = f"`{frequent}`" if frequent else ""
+            condition = f"`{sql}`" if sql else "none of these"
+            m = f"{learnt[comparison.name][name]:.5f}"
+            rows.append((f"`{comparison.name}`", name, condition, m, given, common))
+    return table(("Comparison", "Level", "Holds where", "m", "u", "Commonness of"), rows)
+
+
 # --- Errors and routes ------------------------------------------------------------------------
 
 
