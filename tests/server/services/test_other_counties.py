@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from builders import (
     OTHER_COUNTY_VILLAGE,
@@ -17,7 +19,7 @@ from builders import (
 )
 from sqlalchemy import select
 
-from server.services.other_counties import follow_all, say, sides_of
+from server.services.other_counties import follow, follow_all, say, sides_of
 from server.storage import tables
 from server.storage.engine import reading, writing
 from server.storage.other_counties import doubles
@@ -193,3 +195,16 @@ def test_under_another_key_all_hashes_are_made_anew_and_what_was_said_stays(
     assert len(before) == len(after)
     [row] = seen(engine, WANGMO)
     assert (row.id, row.word) == (double_id, "agreed")
+
+
+def test_two_counties_that_are_compared_at_once_do_not_miss_each_other(app, engine, offices):
+    for _ in range(3):
+        number = an_id_number()
+        register(app, engine, *((v, {"id_no": number}) for v in (VILLAGE, OTHER_COUNTY_VILLAGE)))
+
+    def compare(county):
+        return follow(engine, KEY, county, now_ms=1, for_s=60)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(compare, [WANGMO, ZHENFENG] * 2))
+    assert len(seen(engine, WANGMO)) == len(seen(engine, ZHENFENG)) == 3
