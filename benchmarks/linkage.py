@@ -249,7 +249,8 @@ def train() -> None:
     learnt = {
         "version": 1,
         "learnt_by": f"{COMMAND} --train ({TRAINING_ROWS:,} invented rows, seed {TRAINING_SEED})",
-        "m": batch.learnt_m(linked.settings),
+        "m": batch.learnt(linked.settings, "m"),
+        "u": batch.learnt(linked.settings, "u"),
     }
     batch.MODEL.write_text(json.dumps(learnt, ensure_ascii=False, indent=1) + "\n", "utf-8")
 

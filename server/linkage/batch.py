@@ -23,7 +23,7 @@ from pyarrow import parquet
 
 from server.linkage.clusters import Link, constrained_clusters
 from server.linkage.gate import may_ask, may_link
-from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS
+from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, Level
 from shared_schemas.match_features import features_of
 from shared_schemas.names import normal_name
 
@@ -32,6 +32,9 @@ AUTOMATIC = 8.0
 """Least match weight (log2) of a link by machine."""
 CANDIDATE = 1.0
 """Least match weight of a pair that a person is asked about."""
+
+OWN_FROM = 3_000
+"""From so many records on, a register's own u and term frequencies count."""
 
 _CHUNK = 20_000
 _MOST_SHARED = {"id18": 12, "phone": 40}
@@ -135,16 +138,19 @@ def link(
     if len(ids) < 2:
         return Linked((), {one: one for one in ids}, {})
     known = json.loads(model.read_text("utf-8")) if model.exists() else {}
-    settings = _settings(known.get("m", {}), _prior(features))
+    # Of a few records nothing can be learnt: then the shipped model speaks for them all.
+    own = len(ids) >= OWN_FROM or "u" not in known
+    settings = _settings(known, _prior(features), own=own)
     with tempfile.TemporaryDirectory(prefix="chushan-link-") as scratch:
         api, table = _engine(engine, features, Path(scratch))
         from splink import Linker
 
         linker = Linker(api.register(table, table_name="person"), settings, log_level=logging.ERROR)
-        report("u")
-        linker.training.estimate_u_using_random_sampling(
-            max_pairs=2e6 if len(ids) < 200_000 else 1e7, seed=1
-        )
+        if own:
+            report("u")
+            linker.training.estimate_u_using_random_sampling(
+                max_pairs=2e6 if len(ids) < 200_000 else 1e7, seed=1
+            )
         if truth is not None:
             linker.training.estimate_m_from_label_column(truth)
         report("predict")
@@ -248,13 +254,16 @@ def _prior(features: pa.Table) -> float:
     return min(0.01, max(by_number * 1.25, count * 0.02, 1.0) / whole)
 
 
-def _settings(m: Mapping[str, Mapping[str, float]], prior: float) -> Any:
+def _settings(
+    known: Mapping[str, Mapping[str, Mapping[str, float]]], prior: float, *, own: bool
+) -> Any:
+    """Return Splink's settings: `known` are m and u by comparison and level, `own`: u is to be learnt."""
     from splink import SettingsCreator
     from splink.comparison_library import CustomComparison
 
     comparisons = []
     for comparison in COMPARISONS:
-        learnt = m.get(comparison.name, {})
+        m, u = (known.get(which, {}).get(comparison.name, {}) for which in "mu")
         levels: list[dict[str, Any]] = [
             {
                 "sql_condition": comparison.unknown,
@@ -262,19 +271,19 @@ def _settings(m: Mapping[str, Mapping[str, float]], prior: float) -> Any:
                 "is_null_level": True,
             }
         ]
-        for level in comparison.levels:
+        for level in (*comparison.levels, Level("different", "ELSE")):
             said: dict[str, Any] = {"sql_condition": level.sql, "label_for_charts": level.name}
-            if level.name in learnt:
-                said["m_probability"] = learnt[level.name]
-            if level.u is not None:
-                said |= {"u_probability": level.u, "fix_u_probability": True}
-            if level.frequent is not None:
+            if level.m is not None or level.name in m:
+                said["m_probability"] = level.m or m[level.name]
+            given_u = level.u
+            if given_u is None and not own and level.name in u:
+                given_u = max(1e-6, u[level.name])
+            if given_u is not None:
+                said |= {"u_probability": given_u, "fix_u_probability": True}
+            if own and level.frequent is not None:
                 said |= {"tf_adjustment_column": level.frequent, "tf_minimum_u_value": 1e-6}
             levels.append(said)
-        rest: dict[str, Any] = {"sql_condition": "ELSE", "label_for_charts": "different"}
-        if "different" in learnt:
-            rest["m_probability"] = learnt["different"]
-        comparisons.append(CustomComparison([*levels, rest], output_column_name=comparison.name))
+        comparisons.append(CustomComparison(levels, output_column_name=comparison.name))
     return SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name="record_id",
@@ -306,13 +315,18 @@ def _read(found: Any, engine: Engine) -> list[Pair]:
     return pairs
 
 
-def learnt_m(settings: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return m by comparison and level from a trained model, for `model.json`."""
-    learnt: dict[str, dict[str, float]] = {}
+def learnt(
+    settings: Mapping[str, Any], which: Literal["m", "u"] = "m"
+) -> dict[str, dict[str, float]]:
+    """Return m or u by comparison and level from a trained model, for `model.json`."""
+    found: dict[str, dict[str, float]] = {}
     for comparison in settings["comparisons"]:
         levels = [one for one in comparison["comparison_levels"] if not one.get("is_null_level")]
-        learnt[comparison["output_column_name"]] = {
-            one["label_for_charts"]: round(max(float(one.get("m_probability") or 0), 1e-5), 6)
+        least = 1e-5 if which == "m" else 1e-8
+        found[comparison["output_column_name"]] = {
+            one["label_for_charts"]: float(
+                f"{max(float(one.get(f'{which}_probability') or 0), least):.6g}"
+            )
             for one in levels
         }
-    return learnt
+    return found

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One way in which a comparison can turn out. `u`, where given, is not estimated.
+    """One way in which a comparison can turn out. `u` and `m`, where given, are not learnt.
 
-    Random pairs never show how often two people's numbers nearly agree, so that is said here.
+    Random pairs never show how often two people's numbers nearly agree, and the invented registers
+    have no names in Latin letters, so that is said here.
     `frequent`: the feature whose commonness is allowed for (two 王秀英 say less than two 缪怀瑾).
     """
 
     name: str
     sql: str
     u: float | None = None
+    m: float | None = None
     frequent: str | None = None
 
 
@@ -73,7 +75,7 @@ COMPARISONS = (
                 "surname_l <> '' AND length(given_name_l) > 1 AND given_folded_l = given_folded_r",
             ),
             # Long names: Latin letters, or a Tibetan name written out.
-            Level("two_letters", "length(name_l) >= 7 AND levenshtein(name_l, name_r) <= 2"),
+            Level("two_letters", "length(name_l) >= 7 AND levenshtein(name_l, name_r) <= 2", m=0.1),
             Level("surname", "surname_l <> '' AND surname_l = surname_r"),
         ),
     ),

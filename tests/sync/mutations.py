@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
@@ -218,12 +218,21 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 
 def caught_after(world: World, mutation: Mutation, most: int, first: int = 1) -> int | None:
-    """Return after how many schedules the planted fault was caught, None when it was not."""
-    with mutation.plant(), mock.patch.object(attempt, "FRUITLESS", 3):
-        for i in range(most):
-            try:
-                run(world, first + i)
-            except (Exception, requests.ConnectionError):
-                # Whatever shows the fault: a broken invariant, or the server failing.
-                return i + 1
+    """Return after how many schedules the planted fault was caught, None when it was not.
+
+    A schedule that fails without the fault as well has caught nothing.
+    """
+    for i in range(most):
+        if _fails(world, first + i, mutation.plant) and not _fails(world, first + i, nullcontext):
+            return i + 1
     return None
+
+
+def _fails(world: World, seed: int, plant: Plant) -> bool:
+    with plant(), mock.patch.object(attempt, "FRUITLESS", 3):
+        try:
+            run(world, seed)
+        except (Exception, requests.ConnectionError):
+            # Whatever shows the fault: a broken invariant, or the server failing.
+            return True
+    return False
