@@ -183,9 +183,7 @@ class StoredOutcomeRow(OutcomeRow):
     )
     resolution = ma.fields.String(
         allow_none=True,
-        metadata={
-            "description": "of a change that was held: released, applied or dismissed"
-        },
+        metadata={"description": "of a change that was held: released, applied or dismissed"},
     )
     note = ma.fields.String(
         allow_none=True, metadata={"description": "the county's words on a dismissed change"}

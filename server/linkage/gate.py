@@ -24,9 +24,7 @@ def may_link(levels: Mapping[str, str | None]) -> bool:
         if name in _ALIKE:
             # Twins have neighbouring numbers, not one: this is one number and one name.
             return name in _SOUNDS or birth not in (None, "different") or same_sex
-        agrees = birth == "equal" and same_sex
-        near = levels["phone"] == "equal" or levels["place"] in _NEAR
-        return name in ("surname", "given_name") and agrees and near
+        return name in ("surname", "given_name") and birth == "equal" and same_sex
     if number in ("one_digit", "two_digits"):
         return name in _SOUNDS and same_sex and birth in ("equal", "month_day", "swapped", "lunar")
     if name not in _SOUNDS or birth != "equal" or not same_sex:
