@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from server.linkage.clusters import Link, constrained_clusters
-from server.linkage.gate import may_ask, may_link
+from server.linkage.gate import SOUNDS, may_ask, may_link
 from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, Level
 from shared_schemas.match_features import features_of
 from shared_schemas.names import normal_name
@@ -164,33 +164,46 @@ def link(
 
 def judged(pairs: Sequence[Pair], features: pa.Table) -> tuple[list[Pair], Mapping[str, str]]:
     """Return the pairs with their verdicts, strongest first, and the person of each linked record."""
-    ids = features.column("record_id").to_pylist()
-    numbers = zip(
-        ids, features.column("id18").to_pylist(), features.column("is_id_valid").to_pylist(),
-        strict=True,
-    )  # fmt: skip
-    homes = zip(ids, features.column("household_id").to_pylist(), strict=True)
+    table = {
+        name: features.column(name).to_pylist()
+        for name in ("record_id", "id18", "is_id_valid", "household_id", "birth_day", "sex")
+    }
+    ids = table["record_id"]
+    home_of = {one: home for one, home in zip(ids, table["household_id"], strict=True) if home}
+    valid = zip(ids, table["id18"], table["is_id_valid"], strict=True)
+    twins = _twins(table)
     passed = [
         Link(pair.left, pair.right, pair.weight)
         for pair in pairs
-        if pair.weight >= AUTOMATIC and may_link(pair.levels)
+        if pair.weight >= AUTOMATIC
+        and may_link(pair.levels)
+        # A twin's number with the twin's birthday is a twin's number: only the name tells.
+        and not (pair.levels["name"] not in SOUNDS and twins & {pair.left, pair.right})
     ]
     clusters = constrained_clusters(
-        passed,
-        {one: number for one, number, is_valid in numbers if is_valid},
-        {one: home for one, home in homes if home},
+        passed, {one: number for one, number, is_valid in valid if is_valid}, home_of
     )
-    person_of = clusters.person_of
-    automatic = {(one.left, one.right) for one in passed} - {
-        (one.left, one.right) for one in clusters.refused
-    }
+    refused = {(one.left, one.right) for one in clusters.refused}
+    automatic = {(one.left, one.right) for one in passed} - refused
+    kept = automatic | refused
     said = [
         replace(pair, verdict="same") if (pair.left, pair.right) in automatic else pair
         for pair in pairs
-        if may_ask(pair.levels) or (pair.left, pair.right) in automatic
+        if may_ask(pair.levels) or (pair.left, pair.right) in kept
     ]
     said.sort(key=lambda pair: (-pair.weight, pair.left, pair.right))
-    return said, person_of
+    return said, clusters.person_of
+
+
+def _twins(table: Mapping[str, Sequence[Any]]) -> set[str]:
+    """Return the records that share household, birthday and sex with another of their list."""
+    together: dict[tuple[Any, ...], list[str]] = {}
+    for one, home, birth, sex in zip(
+        *(table[name] for name in ("record_id", "household_id", "birth_day", "sex")), strict=True
+    ):
+        if home and birth:
+            together.setdefault((home, birth, sex), []).append(one)
+    return {one for records in together.values() if len(records) > 1 for one in records}
 
 
 def _without_placeholders(features: pa.Table) -> pa.Table:

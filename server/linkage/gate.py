@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_ALIKE = frozenset({"equal", "same_sound", "dialect", "dropped_or_swapped", "one_character",
-                    "two_letters"})  # fmt: skip
-_SOUNDS = frozenset({"equal", "same_sound", "dialect"})
+SOUNDS = frozenset({"equal", "same_sound", "dialect"})
+"""Names that are one name, written as it was heard."""
+_ALIKE = SOUNDS | {"dropped_or_swapped", "one_character", "two_letters"}
 _NEAR = frozenset({"village", "township"})
+_ALMOST = frozenset({"month_day", "swapped", "lunar", "year_only"})
 
 
 def may_link(levels: Mapping[str, str | None]) -> bool:
@@ -19,21 +20,31 @@ def may_link(levels: Mapping[str, str | None]) -> bool:
     number, name, birth = levels["id_no"], levels["name"], levels["birth_date"]
     if levels["household"] == "one_list" or number in ("two_valid", "different"):
         return False
-    same_sex = levels["sex"] == "equal"
     if number == "equal":
-        if name in _ALIKE:
-            # Twins have neighbouring numbers, not one: this is one number and one name.
-            return name in _SOUNDS or birth not in (None, "different") or same_sex
-        return name in ("surname", "given_name") and birth == "equal" and same_sex
-    if number in ("one_digit", "two_digits"):
-        return name in _SOUNDS and same_sex and birth in ("equal", "month_day", "swapped", "lunar")
-    if name not in _SOUNDS or birth != "equal" or not same_sex:
+        return _one_number(levels)
+    if levels["sex"] == "different":
         return False
-    return (
-        levels["phone"] == "equal"
-        or levels["place"] in _NEAR
-        or levels["head"] == "same_place_in_family"
-    )
+    if number is not None:
+        return (birth == "equal" and name in _ALIKE) or (birth in _ALMOST and name in SOUNDS)
+    if name not in SOUNDS:
+        return False
+    near = levels["place"] in _NEAR
+    same_place = levels["head"] == "same_place_in_family"
+    if birth == "equal":
+        return levels["phone"] == "equal" or near or same_place
+    return birth in _ALMOST and levels["phone"] == "equal" and (near or same_place)
+
+
+def _one_number(levels: Mapping[str, str | None]) -> bool:
+    """Judge two entries with one number: a child may bear its father's, a sister her brother's."""
+    name, birth = levels["name"], levels["birth_date"]
+    if name == "equal":
+        return True
+    if name in SOUNDS:
+        return birth != "different" and levels["sex"] != "different"
+    if name in _ALIKE:
+        return birth not in (None, "different") and levels["sex"] != "different"
+    return name in ("surname", "given_name") and birth == "equal" and levels["sex"] == "equal"
 
 
 def may_ask(levels: Mapping[str, str | None]) -> bool:
@@ -43,13 +54,15 @@ def may_ask(levels: Mapping[str, str | None]) -> bool:
     entries of one list, or two good numbers, are asked about only where name and birth agree.
     """
     number, name, birth = levels["id_no"], levels["name"], levels["birth_date"]
-    agrees = name in _SOUNDS and birth == "equal" and levels["sex"] != "different"
+    agrees = name in SOUNDS and birth == "equal" and levels["sex"] != "different"
     if levels["household"] == "one_list":
         return agrees and number not in ("two_valid", "different")
     if number == "two_valid":
         return agrees
-    if name in _ALIKE or name == "given_name" or number == "equal":
+    if number == "equal" or name in SOUNDS:
         return True
+    if name in _ALIKE or name == "given_name":
+        return birth != "different"
     # A milk-name, or a name after marriage: then the rest must agree.
     near_number = number in ("one_digit", "two_digits") or levels["phone"] == "equal"
-    return near_number and birth == "equal" and levels["sex"] == "equal"
+    return near_number and birth == "equal" and levels["sex"] != "different"

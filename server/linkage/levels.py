@@ -132,7 +132,11 @@ COMPARISONS = (
         "head",
         "head_l IS NULL OR head_r IS NULL OR household_id_l = household_id_r",
         (
-            Level("same_place_in_family", "head_l = head_r AND relation_l = relation_r"),
+            # Of a head himself it says no more than his name.
+            Level(
+                "same_place_in_family",
+                "head_l = head_r AND relation_l = relation_r AND head_l <> name_l",
+            ),
             Level("equal", "head_l = head_r"),
         ),
     ),
