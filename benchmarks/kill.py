@@ -82,7 +82,7 @@ def forked(deed: Callable[[], None], log: Path) -> int:
         return child
     try:
         os.setpgid(0, 0)
-        os.closerange(3, 1024)  # pipes of whoever waits for the one that kills
+        _let_go_of_files()
         said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(said, 1)
         os.dup2(said, 2)
@@ -91,6 +91,17 @@ def forked(deed: Callable[[], None], log: Path) -> int:
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _let_go_of_files() -> None:
+    """Hold no pipe of whoever waits for the one that kills.
+
+    Put aside and not closed: libraries (Arrow) close pipes of their own in a child and insist on it.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            os.dup2(nowhere, int(name))
 
 
 @dataclass(frozen=True, slots=True)

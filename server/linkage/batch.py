@@ -11,9 +11,10 @@ import json
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from pyarrow import parquet
 from server.linkage.clusters import Link, constrained_clusters
 from server.linkage.gate import SOUNDS, may_ask, may_link
 from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, Level
+from server.linkage.rows import plain_person
 from shared_schemas.match_features import features_of
 from shared_schemas.names import normal_name
 
@@ -73,51 +75,40 @@ class Linked:
 def feature_table(rows: Iterable[Mapping[str, Any]], *, processes: int = 2) -> pa.Table:
     """Return the features of persons as an Arrow table with `levels.COLUMNS`.
 
-    `rows` have the columns of `files.INPUT`; what is missing or empty is unknown.
+    `rows` have the columns of `rows.INPUT`, in any common form; what is missing or empty is unknown.
     """
-    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
-    chunks = _chunks(rows)
-    first = next(chunks, [])
-    second = next(chunks, None)
+    chunks = _chunks(iter(rows))
+    first, second = next(chunks, []), next(chunks, None)
     if second is None or processes == 1:
         parts = [_features(part) for part in (first, second or [], *chunks)]
     else:
         with ProcessPoolExecutor(processes) as pool:
-            parts = list(pool.map(_features, _put_back(first, second, chunks)))
-    return pa.concat_tables([pa.table(part, schema=schema) for part in parts])
+            parts = list(pool.map(_features, chain((first, second), chunks)))
+    return pa.concat_tables(parts)
 
 
-def _chunks(rows: Iterable[Mapping[str, Any]]) -> Any:
-    chunk: list[Mapping[str, Any]] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
+def _chunks(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    while chunk := list(islice(rows, _CHUNK)):
         yield chunk
 
 
-def _put_back(first: Any, second: Any, rest: Any) -> Any:
-    yield first
-    yield second
-    yield from rest
+_SCHEMA = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
 
 
-def _features(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _features(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    taken = [
-        name for name in COLUMNS if name not in ("record_id", "head", "relation", "name_initial")
-    ]
+    beside = ("record_id", "head", "relation", "name_initial")
+    taken = [(name, columns[name].append) for name in COLUMNS if name not in beside]
     for row in rows:
-        features = features_of(row)
-        for name in taken:
-            columns[name].append(getattr(features, name))
+        person = plain_person(row)
+        features = features_of(person)
+        for name, add in taken:
+            add(getattr(features, name))
         columns["record_id"].append(str(row["record_id"]))
-        columns["relation"].append(str(row.get("relation") or "").strip() or None)
-        columns["head"].append(normal_name(str(row.get("head_name") or "")) or None)
+        columns["relation"].append(person["relation"])
+        columns["head"].append(normal_name(person["head_name"] or "") or None)
         columns["name_initial"].append(features.name[0] if features.name else None)
-    return columns
+    return pa.table(columns, schema=_SCHEMA)
 
 
 def link(

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +16,11 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from server.linkage.batch import Linked
-
-INPUT = ("record_id", "name", "sex", "birth_date", "id_no", "phone", "village_code", "household_id",
-         "relation", "head_name")  # fmt: skip
-"""Columns that are read; others are ignored, and any but the first may be missing or empty."""
+from server.linkage.rows import INPUT
 
 PAIRS = ("record_id_l", "record_id_r", "match_weight", "probability", "verdict")
 CLUSTERS = ("record_id", "person_id")
 
-_SEXES = {"男": "1", "M": "1", "MALE": "1", "女": "2", "F": "2", "FEMALE": "2"}
 _ENCODINGS = ("utf-8-sig", "gb18030")
 
 
@@ -35,7 +29,7 @@ class BadFile(Exception):  # noqa: N818 - named after what its reader meets
 
 
 def read_persons(path: Path, bad_rows: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the persons of a file as `features_of` takes them; tell of bad rows in `bad_rows`.
+    """Yield the rows of a file that can be used, as they are written; tell of the others in `bad_rows`.
 
     Row numbers count from 1, the heading of a .csv being row 1. BadFile for a file that is neither
     .csv nor .parquet, is not readable, or has no record_id.
@@ -55,45 +49,7 @@ def read_persons(path: Path, bad_rows: list[str]) -> Iterator[dict[str, Any]]:
             )
         else:
             seen.add(record_id)
-            yield _person(record_id, row)
-
-
-def _person(record_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    values = {name: _text(row.get(name)) for name in INPUT}
-    values["record_id"] = record_id
-    values["birth_date"] = birth_date(values["birth_date"])
-    sex = (values["sex"] or "").upper()
-    values["sex"] = _SEXES.get(sex, sex) or None
-    return values
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    said = unicodedata.normalize("NFKC", str(value)).strip()
-    # What spreadsheets make of a number that is none, and of an empty cell.
-    said = re.sub(r"^(\d+)\.0$", r"\1", said)
-    return None if said.casefold() in ("", "nan", "none", "null", "na", "n/a", "-", "无") else said
-
-
-def birth_date(value: str | None) -> str | None:
-    """Return a birth date in any common form as YYYY-MM-DD, or the year alone where no more is told."""
-    if value is None:
-        return None
-    parts = re.fullmatch(r"(\d{4})\D+(\d{1,2})\D+(\d{1,2})(?:\D.*)?", value)
-    if parts is None:
-        parts = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", value)
-    if parts is None:
-        back = re.fullmatch(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})", value)
-        if back is not None:
-            day, month, year = back.groups()
-            if int(month) > 12:
-                day, month = month, day
-            return f"{year}-{int(month):02}-{int(day):02}"
-        year_only = re.match(r"(\d{4})", value)
-        return year_only[1] if year_only else None
-    year, month, day = parts.groups()
-    return f"{year}-{int(month):02}-{int(day):02}"
+            yield {**row, "record_id": record_id}
 
 
 def _csv_rows(path: Path, bad_rows: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:

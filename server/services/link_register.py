@@ -33,7 +33,7 @@ def counties_with_members(engine: Engine) -> list[str]:
 
 
 def persons_of(engine: Engine, county: str) -> Iterator[dict[str, Any]]:
-    """Yield the present members of a county with the columns of `linkage.files.INPUT`."""
+    """Yield the present members of a county with the columns of `linkage.rows.INPUT`."""
     with reading(engine) as conn:
         for row in people_of_county(conn, county):
             yield dict(row._mapping)

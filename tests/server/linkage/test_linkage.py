@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from benchmarks.registers import COLUMNS, write
 from server.cli import main
-from server.linkage import batch, files
+from server.linkage import batch, files, rows
 from server.linkage.clusters import Link, constrained_clusters
 from server.linkage.gate import may_ask, may_link
 from server.linkage.levels import COMPARISONS
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_words(
      ("1985", "1985"), ("unknown", None), (None, None)],
 )  # fmt: skip
 def test_dates_are_read_in_common_forms(written: str | None, meant: str | None) -> None:
-    assert files.birth_date(written) == meant
+    assert rows.birth_date(written) == meant
 
 
 def test_each_level_of_the_model_is_declared_and_has_a_weight() -> None:
