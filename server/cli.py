@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,10 @@ def _serve_by_waitress(settings: Settings, host: str, port: int, threads: int) -
 
     app = create_app(settings)
     _keep_garbage_collection_rare()
+    # waitress finishes its requests on a KeyboardInterrupt alone, and a process started in the
+    # background is born deaf to Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     log.info("server_started", host=host, port=port, by="waitress", threads=threads)
     serve_forever(
         app, host=host, port=port, threads=threads, connection_limit=1000, ident=None,

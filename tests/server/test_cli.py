@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -164,8 +165,9 @@ def a_free_port() -> int:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("by", [[], ["--waitress"]], ids=["gunicorn", "waitress"])
-def test_the_server_starts_answers_and_stops(database_url, tmp_path, by):
+def test_the_server_starts_answers_and_stops(database_url, tmp_path, by, stop):
     port = a_free_port()
     command = Path(sys.executable).with_name("chushan")
     environ = os.environ | {
@@ -177,6 +179,7 @@ def test_the_server_starts_answers_and_stops(database_url, tmp_path, by):
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN),  # as in the background
     )
     try:
         health = ""
@@ -190,9 +193,10 @@ def test_the_server_starts_answers_and_stops(database_url, tmp_path, by):
                 time.sleep(0.1)
         assert health == "ok"
     finally:
-        server.send_signal(signal.SIGTERM if not by else signal.SIGINT)
+        server.send_signal(stop)
         out, _ = server.communicate(timeout=40)
     assert b"server_started" in out
+    assert server.returncode == 0
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
