@@ -139,6 +139,10 @@ class PushRequest(ma.Schema):
         validate=validate.Range(-SAFE_INTEGER, SAFE_INTEGER),
         metadata={"description": "the phone's clock at this sending; its error is seen by it"},
     )
+    brief = ma.fields.Boolean(
+        load_default=False,
+        metadata={"description": "to be answered in runs, and to be told what a pull would `show`"},
+    )
     changes = ma.fields.List(
         ma.fields.Nested(ChangeGroup),
         required=True,
@@ -198,6 +202,37 @@ class OutcomesAnswer(ma.Schema):
     )
 
 
+class OutcomeRun(OutcomeRow):
+    """What became of one change, or of several whose `n` and `seq` follow each other by one."""
+
+    count = ma.fields.Integer(
+        metadata={
+            "description": "how many changes, 1 where it is left out; others only in a `brief` answer"
+        }
+    )
+
+
+class Shown(ma.Schema):
+    """The records that a push has written, as a pull would bring them to this phone.
+
+    A phone whose own reckoning gives the same digest holds them already, and says so when it pulls.
+    """
+
+    first = ma.fields.Integer(required=True, metadata={"description": "lowest seq of the push"})
+    last = ma.fields.Integer(required=True, metadata={"description": "highest seq of the push"})
+    tag = ma.fields.String(
+        required=True, metadata={"description": "proves that this life of the database wrote them"}
+    )
+    digest = ma.fields.String(
+        required=True,
+        metadata={
+            "description": "blake2b, 16 bytes in hex, of a line `[kind,id,seq,{values}]` for each"
+            " record with these numbers that the phone may see, in the order of seq: JSON without"
+            " blanks and nulls, names sorted, UTF-8, each line with its end"
+        },
+    )
+
+
 class PushAnswer(ma.Schema):
     """`acked` is the highest n stored; every change of the batch has its outcome, old ones too."""
 
@@ -211,9 +246,12 @@ class PushAnswer(ma.Schema):
         required=True, metadata={"description": "the server's clock"}
     )
     outcomes = ma.fields.List(
-        ma.fields.Nested(OutcomeRow),
+        ma.fields.Nested(OutcomeRun),
         required=True,
-        metadata={"description": "one for each change of the batch"},
+        metadata={"description": "what became of each change of the batch, in the order of n"},
+    )
+    shown = ma.fields.Nested(
+        Shown, metadata={"description": "in a `brief` answer, where the push wrote records"}
     )
 
 

@@ -7,6 +7,7 @@ is `n, id, base, at_ms`, of a pulled row `id, seq`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import zlib
@@ -114,6 +115,21 @@ def ungroup_changes(groups: Iterable[Mapping[str, Any]]) -> list[Change]:
 
 Row = tuple[str, int, Mapping[str, Value]]
 """A pulled row: record id, seq, values."""
+
+
+def rows_digest(rows: Iterable[tuple[str, str, int, Mapping[str, Value]]]) -> str:
+    """Return 32 hex digits that name rows of the feed: kind, id, seq and values, in the order of seq.
+
+    Equal rows, equal digest; a null is as good as no value.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for kind, row_id, seq, values in sorted(rows, key=lambda row: row[2]):
+        held = {name: value for name, value in values.items() if value is not None}
+        digest.update(_canonical([kind, row_id, seq, held]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def group_rows(kind: str, rows: list[Row]) -> dict[str, Any]:

@@ -325,10 +325,10 @@ class Phone:
         return self.push(batch)["outcomes"]
 
     def pull_lines(
-        self, *, limit: int = 5000, schema: int = SCHEMA_VERSION
+        self, *, limit: int = 5000, schema: int = SCHEMA_VERSION, **more: str
     ) -> list[dict[str, Any]]:
         """Pull one page from the cursor on, and move the cursor."""
-        query: dict[str, Any] = {"limit": limit, "schema": schema}
+        query: dict[str, Any] = {"limit": limit, "schema": schema, **more}
         query |= {"cursor": self.cursor} if self.cursor else {}
         answer = self.client.get(
             "/sync/v1/pull", query_string=query, headers={**self.headers, "Accept": PACKED}
@@ -340,12 +340,12 @@ class Phone:
         return lines
 
     def pull(
-        self, *, limit: int = 5000, schema: int = SCHEMA_VERSION
+        self, *, limit: int = 5000, schema: int = SCHEMA_VERSION, **more: str
     ) -> dict[tuple[str, str], dict[str, Any]]:
         """Pull until nothing is left; return the newest values by (kind, id)."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         while True:
-            lines = self.pull_lines(limit=limit, schema=schema)
+            lines = self.pull_lines(limit=limit, schema=schema, **more)
             for group in (group for line in lines for group in line["groups"]):
                 for row_id, seq, values in wire.ungroup_rows(group):
                     found[group["kind"], row_id] = {**values, "seq": seq}

@@ -6,13 +6,14 @@ loses nor repeats a row.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from mobile.storage.database import dumps, encode, get, put
-from mobile.storage.outbox import cover
+from mobile.storage.outbox import Answer, Batch, cover
 from mobile.storage.records import refresh, values_of
 from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.changes import SUM_PRIMES
@@ -25,6 +26,9 @@ _BESIDE_RECORDS = ("review", "conflict", "person")
 
 NO_EPOCH = "0"
 """Stands for a life of the server that is over, whatever it was called."""
+
+MOST_SPANS = 20
+"""Pushes of which a pull is told that their records are here; it is part of an address, which is short."""
 
 GONE = -1
 """Generation of a row that left the phone's scope and waits to be let go."""
@@ -247,11 +251,66 @@ def begin_full_pull(connection: sqlite3.Connection) -> None:
     put(connection, "cursor", None)
     put(connection, "generation", get(connection, "generation", 0) + 1)
     put(connection, "full_pull", True)
+    put(connection, "held_spans", [])
+
+
+def take_for_pulled(
+    connection: sqlite3.Connection,
+    batch: Batch,
+    answers: Sequence[Answer],
+    shown: Mapping[str, Any] | None,
+) -> bool:
+    """Hold what a push wrote as if it had been pulled, where the server says that it is the same.
+
+    The phone reckons: the county's values that it has, and its own changes over them. The digest of
+    that has to be the one in `shown` (`messages.Shown`), or all of it comes with the next pull.
+    Tells whether it was. Bytes saved on a slow link, and nothing believed that was not compared.
+    """
+    if shown is None or batch.schema != SCHEMA_VERSION:
+        return False
+    seqs = {answer.n: answer.seq for answer in answers}
+    reckoned: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+    for change in batch.changes:
+        seq = seqs.get(change.n, 0)
+        if shown["first"] <= seq <= shown["last"] and is_record_kind(change.kind):
+            key = change.kind, change.record_id
+            _, values = reckoned.get(key) or (0, _county_values(connection, *key))
+            reckoned[key] = seq, values | change.values
+    rows = [(kind, row_id, seq, values) for (kind, row_id), (seq, values) in reckoned.items()]
+    if wire.rows_digest(rows) != shown["digest"]:
+        return False
+    epoch, generation = get(connection, "epoch", ""), get(connection, "generation", 0)
+    for name in dict.fromkeys(kind for kind, _ in reckoned):
+        pulled: list[wire.Row] = [
+            (row_id, seq, {name: value for name, value in values.items() if value is not None})
+            for kind, row_id, seq, values in rows
+            if kind == name
+        ]
+        touched = {row_id for row_id, _, _ in pulled}
+        _store_records(connection, name, pulled, epoch, generation, touched)
+    spans = [*get(connection, "held_spans", []), [shown["first"], shown["last"], shown["tag"]]]
+    put(connection, "held_spans", spans[-MOST_SPANS:])
+    return True
+
+
+def _county_values(connection: sqlite3.Connection, kind: str, record_id: str) -> dict[str, Any]:
+    row = connection.execute(
+        f'SELECT server FROM "{kind}" WHERE id = ?',  # noqa: S608
+        (record_id,),
+    ).fetchone()
+    return dict(json.loads(row["server"])) if row and row["server"] else {}
+
+
+def held_spans(connection: sqlite3.Connection) -> str:
+    """Return what a pull need not bring, as its `held` says it."""
+    spans = get(connection, "held_spans", [])
+    return ",".join(f"{first}-{last}-{tag}" for first, last, tag in spans)
 
 
 def finish_pull(connection: sqlite3.Connection) -> None:
     """Note that everything was pulled."""
     put(connection, "full_pull", False)
+    put(connection, "held_spans", [])
 
 
 def let_go(connection: sqlite3.Connection) -> None:

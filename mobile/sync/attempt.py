@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -41,6 +42,10 @@ log = logging.getLogger(__name__)
 
 FIRST_SIZE, LEAST_SIZE, MOST_SIZE = 100, 8, 1000
 """Changes in one request: halved after a cut, doubled after three answers in a row."""
+
+LONG_S, WORTH_S = 1.0, 6.0
+"""An answer that took longer than the first says that the line is slow. As long as it holds, requests
+then become as large as fits into the second: each costs a round trip, and a cut costs half of one."""
 
 PAGE_ROWS = 2000
 FRUITLESS = 6
@@ -272,7 +277,7 @@ class _Attempt:
             )
 
     def push(self, client: Client) -> None:
-        size, successes, cuts = FIRST_SIZE, 0, 0
+        size, successes, cuts, is_broken = FIRST_SIZE, 0, 0, False
         total = outbox.count_unanswered(self.store.connection)
         done = 0
         self.report("push", 0, total)
@@ -282,8 +287,9 @@ class _Attempt:
                 batch = outbox.next_batch(connection, size)
             if batch is None:
                 return
+            began = time.monotonic()
             try:
-                answer = client.push(packed(batch, self.store.clock()))
+                answer = client.push(packed(batch, self.store.clock(), brief=True))
             except Refused as refusal:
                 if refusal.code == "too_large" and size > 1:
                     size //= 2
@@ -297,12 +303,15 @@ class _Attempt:
                 continue
             except (CutShort, NoSignal) as error:
                 cuts += weight(error)
-                size, successes = max(LEAST_SIZE, size // 2), 0
+                size, successes, is_broken = max(LEAST_SIZE, size // 2), 0, True
                 self.pause(cuts, error)
                 continue
             self.keep_answer(batch, answer)
             cuts, successes = 0, successes + 1
-            if successes % 3 == 0:
+            took_s = time.monotonic() - began
+            if took_s > LONG_S and not is_broken:
+                size = min(MOST_SIZE, round(size * max(1.0, min(4.0, WORTH_S / took_s))))
+            elif successes % 3 == 0:
                 size = min(MOST_SIZE, size * 2)
             done += len(batch.changes)
             self.report("push", done, max(total, done))
@@ -310,8 +319,9 @@ class _Attempt:
     def keep_answer(self, batch: Batch, answer: dict[str, Any]) -> None:
         try:
             answers = [
-                Answer(row["n"], row["outcome"], row["seq"], row.get("reason"))
+                Answer(row["n"] + i, row["outcome"], row["seq"] + i, row.get("reason"))
                 for row in answer["outcomes"]
+                for i in range(min(row.get("count", 1), MOST_SIZE))
             ]
         except (KeyError, TypeError) as error:
             raise NotOurServer from error
@@ -321,6 +331,8 @@ class _Attempt:
             raise NotOurServer
         with self.store.writing() as connection:
             outbox.keep_answers(connection, batch, answers, answer["received_at_ms"])
+            if answer["epoch"] == get(connection, "epoch"):
+                inbox.take_for_pulled(connection, batch, answers, answer.get("shown"))
         outcomes = [one.outcome for one in answers]
         self.result = replace(
             self.result,
@@ -355,9 +367,10 @@ class _Attempt:
             self.stop_if_cancelled()
             cursor = get(self.store.connection, "cursor")
             incarnation = get(self.store.connection, "incarnation")
+            held = inbox.held_spans(self.store.connection)
             more: bool | None = None
             try:
-                for lines in client.pull(cursor, PAGE_ROWS, incarnation):
+                for lines in client.pull(cursor, PAGE_ROWS, incarnation, held):
                     more = self.keep_lines(lines)
                     cuts = 0
                     self.stop_if_cancelled()

@@ -274,11 +274,12 @@ class Client:
         return self._answer("POST", "push", data=body, headers=headers, needs=needs)
 
     def pull(
-        self, cursor: str | None, limit: int, incarnation: str
+        self, cursor: str | None, limit: int, incarnation: str, held: str = ""
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the lines (`messages.PullLine`) of one answer as they arrive, several at a time.
 
-        A cut raises CutShort after the lines that came whole.
+        `held` names what was `shown` in answers to pushes and need not come. A cut raises CutShort
+        after the lines that came whole.
         """
         query: dict[str, Any] = {
             "limit": limit,
@@ -287,6 +288,8 @@ class Client:
         }
         if cursor is not None:
             query["cursor"] = cursor
+        if held:
+            query["held"] = held
         with self._sent(
             "GET", "pull", params=query, headers={"Accept": PACKED}, stream=True
         ) as got:

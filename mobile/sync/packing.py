@@ -7,7 +7,7 @@ from shared_schemas import wire
 from shared_schemas.protocol import PROTOCOL
 
 
-def packed(batch: Batch, sent_at_ms: int) -> bytes:
+def packed(batch: Batch, sent_at_ms: int, *, brief: bool = False) -> bytes:
     """Return the request. Its changes are what they were at the first sending, to the byte.
 
     The server knows a change that it has by its hash and answers it again. The time of sending is
@@ -21,6 +21,7 @@ def packed(batch: Batch, sent_at_ms: int) -> bytes:
             "incarnation": batch.incarnation,
             "epoch": batch.epoch,
             "sent_at_ms": sent_at_ms,
+            **({"brief": True} if brief else {}),
             "changes": wire.group_changes(batch.changes),
         }
     )

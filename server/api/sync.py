@@ -14,7 +14,7 @@ from marshmallow import validate
 
 from server.access import audience, current_device, limit_calls, server
 from server.observe import CHANGES, ROWS_PULLED, log
-from server.services.build_pull import RolledBack, begin_epoch, build_pull
+from server.services.build_pull import RolledBack, begin_epoch, build_pull, spans_from_text
 from server.services.enrol import enrol_device
 from server.services.phone_index import follow, tell_index, tell_pages
 from server.services.receive_push import push_from_message, read_outcomes, receive_push
@@ -100,6 +100,12 @@ class PullQuery(ma.Schema):
     )
     incarnation = ma.fields.String(
         validate=_incarnation, metadata={"description": "to be told its `tally`"}
+    )
+    held = ma.fields.String(
+        validate=validate.Length(max=1000),
+        metadata={
+            "description": "`first-last-tag` of what was `shown` and is held already, with commas between"
+        },
     )
     limit = ma.fields.Integer(load_default=MAX_PAGE, validate=validate.Range(1, MAX_PAGE))
     schema = ma.fields.Integer(
@@ -248,9 +254,10 @@ def _pushed_message() -> Any:
 def pull(given: dict[str, Any]) -> Response:
     """Send what the phone has not seen, line by line; a cut line is simply asked for again."""
     here, device = server(), current_device()
+    held = spans_from_text(given.pop("held")) if "held" in given else ()
     try:
         with reading(here.engine) as conn:
-            page = build_pull(conn, device, **{"cursor": None, **given})
+            page = build_pull(conn, device, **{"cursor": None, **given}, held=held)
     except RolledBack as met:
         raise ChushanError("epoch_changed", epoch=_begin_epoch(met)) from met
     ROWS_PULLED.inc(page.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ from server.storage.feed import (
 )
 from server.storage.meta import EPOCH, epoch_of, replace_meta_value
 from server.storage.review_pages import device_labels
-from shared_schemas import SCHEMA_VERSION
+from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.errors import ChushanError
 from shared_schemas.protocol import MAX_PAGE, OLDEST_PULLED_SCHEMA, ROWS_PER_LINE
 from shared_schemas.records import RecordKind, record_kinds
@@ -112,10 +113,11 @@ def build_pull(
     incarnation: str | None = None,
     schema: int = SCHEMA_VERSION,
     limit: int = MAX_PAGE,
+    held: Sequence[Span] = (),
 ) -> Pulled:
     """Return the next page of a phone's scope, in the order in which it became visible.
 
-    A phone of an older `schema` gets what it understands; one that is too old is told to update.
+    Without the records of `held`. A phone of an older `schema` gets what it understands; one that is too old is told to update.
 
     `conn` sees one state of the database (`reading`). Void records come too. There is always a
     line, so that a phone with nothing to fetch still gets a cursor; the last one of all says what
@@ -131,14 +133,15 @@ def build_pull(
     more = len(seqs) > limit
     # With nothing left, the cursor moves past what other scopes wrote, so that it is not read again.
     last = seqs[limit - 1] if more else max(present_seq(conn, county), after)
-    rows = _rows(conn, county, scope, after, seqs[min(len(seqs), limit) - 1] if seqs else after)
+    upto = seqs[min(len(seqs), limit) - 1] if seqs else after
+    rows = _rows(conn, county, scope, after, upto, _still_true(conn, county, held))
     if schema < SCHEMA_VERSION:
         rows = [_lowered(entry, schema) for entry in rows]
     commits = commits_from(conn, county, after, last)
     lines = []
     chunks = [rows[i : i + ROWS_PER_LINE] for i in range(0, len(rows), ROWS_PER_LINE)] or [[]]
     for i, chunk in enumerate(chunks):
-        seq = chunk[-1][0] if i < len(chunks) - 1 or more else last
+        seq = chunk[-1][0] if i < len(chunks) - 1 else last
         here = Cursor(epoch, scope, seq, _tag(commits, seq))
         lines.append({"cursor": here.to_text(), "more": more, "groups": list(_groups(chunk))})
     if not more:
@@ -174,6 +177,51 @@ def seq_of_cursor(conn: Connection, device: Device, given: str, epoch: str) -> i
     return cursor.seq
 
 
+def shown_to(conn: Connection, device: Device, first: int, last: int) -> dict[str, Any] | None:
+    """Return what a pull would show a phone of the records with these numbers, as `messages.Shown`.
+
+    `last` has to be a number that was taken in one transaction with `first`. None where it has none.
+    """
+    commit = commit_of(conn, device.county, last)
+    if commit is None:
+        return None
+    entries = _records(conn, device.county, device.scope, first - 1, last)
+    rows = (
+        (kind, row[0], seq, {**dict(zip(names, row[2:], strict=True)), **(extra or {})})
+        for seq, kind, names, row, extra in entries
+    )
+    return {"first": first, "last": last, "tag": commit.tag, "digest": wire.rows_digest(rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Numbers whose records a phone holds already: it wrote them, and its digest was right."""
+
+    first: int
+    last: int
+    tag: str
+
+
+def spans_from_text(given: str) -> list[Span]:
+    """Return the spans of `first-last-tag,…`; ChushanError bad_query for anything else."""
+    spans = []
+    for part in given.split(","):
+        found = _SPAN.fullmatch(part)
+        if found is None or int(found[1]) > int(found[2]):
+            raise ChushanError("bad_query", detail="held")
+        spans.append(Span(int(found[1]), int(found[2]), found[3]))
+    return spans
+
+
+_SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{8})")
+
+
+def _still_true(conn: Connection, county: str, spans: Sequence[Span]) -> list[Span]:
+    """Return the spans that this life of the database wrote."""
+    written = ((span, commit_of(conn, county, span.last)) for span in spans)
+    return [span for span, commit in written if commit is not None and commit.tag == span.tag]
+
+
 def _tag(commits: Sequence[Commit], seq: int) -> str:
     at = bisect_left(commits, seq, key=lambda commit: commit.seq)
     return commits[at].tag if at < len(commits) else ""
@@ -183,7 +231,22 @@ Entry = tuple[int, str, Sequence[str], Sequence[Any], dict[str, Any] | None]
 """A row of the feed: seq, kind, names of its values, (id, seq, values …), unknown fields."""
 
 
-def _rows(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:
+def _rows(
+    conn: Connection, county: str, scope: str, after: int, last: int, held: Sequence[Span] = ()
+) -> list[Entry]:
+    entries: list[Entry] = []
+    for begin, end in _gaps(after, last, held):
+        entries += _records(conn, county, scope, begin, end)
+    entries += _reviews(conn, county, scope, after, last)
+    entries += _conflicts(conn, county, scope, after, last)
+    entries += _persons(conn, county, scope, after, last)
+    for row in departures_between(conn, county, scope, after, last):
+        entries.append((row[1], "departed", ("kind",), row, None))
+    entries.sort(key=lambda entry: entry[0])
+    return entries
+
+
+def _records(conn: Connection, county: str, scope: str, after: int, last: int) -> list[Entry]:
     entries: list[Entry] = []
     tables = feed_tables()
     for kind in record_kinds():
@@ -193,13 +256,18 @@ def _rows(conn: Connection, county: str, scope: str, after: int, last: int) -> l
             conn, table, columns, county=county, scope=scope, after=after, last=last
         )
         entries += [(row[2], kind.name, names, row[1:], row[0]) for row in found]
-    entries += _reviews(conn, county, scope, after, last)
-    entries += _conflicts(conn, county, scope, after, last)
-    entries += _persons(conn, county, scope, after, last)
-    for row in departures_between(conn, county, scope, after, last):
-        entries.append((row[1], "departed", ("kind",), row, None))
-    entries.sort(key=lambda entry: entry[0])
     return entries
+
+
+def _gaps(after: int, last: int, held: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    """Yield what is left of the numbers above `after` up to `last` without the spans held."""
+    for span in sorted(held, key=lambda span: span.first):
+        if span.first - 1 > after:
+            yield after, min(span.first - 1, last)
+        after = max(after, span.last)
+        if after >= last:
+            return
+    yield after, last
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import marshmallow as ma
 from sqlalchemy import Connection
 
 from server.services.apply_changes import Applied, Author, apply_changes
+from server.services.build_pull import shown_to
 from server.storage.changes import (
     AGAIN,
     LoggedChange,
@@ -28,6 +29,7 @@ from server.storage.devices import (
     set_acked,
 )
 from server.storage.meta import epoch_of
+from shared_schemas import SCHEMA_VERSION
 from shared_schemas.changes import Change, HeldReason, Outcome, content_hash
 from shared_schemas.errors import ChushanError
 from shared_schemas.messages import PushRequest
@@ -46,6 +48,8 @@ class Push:
     schema: int
     sent_ms: int
     changes: Sequence[Change]
+    brief: bool = False
+    """Whether the phone understands runs of outcomes, and reckons what a pull would show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +62,46 @@ class PushResult:
     outcomes: Sequence[Applied]
     new: int
     """How many changes had not been here before."""
+    shown: Mapping[str, Any] | None = None
+    """What a pull would bring of what was written, as `messages.Shown`."""
+    brief: bool = False
 
     def to_message(self) -> dict[str, Any]:
         """Return the answer as `messages.PushAnswer` describes it."""
+        rows: list[dict[str, Any]] = [
+            {
+                "n": entry.n,
+                "outcome": entry.outcome.value,
+                "seq": entry.seq,
+                **({"reason": entry.reason} if entry.reason else {}),
+            }
+            for entry in self.outcomes
+        ]
         return {
             "epoch": self.epoch,
             "acked": self.acked,
             "received_at_ms": self.received_ms,
-            "outcomes": [
-                {
-                    "n": entry.n,
-                    "outcome": entry.outcome.value,
-                    "seq": entry.seq,
-                    **({"reason": entry.reason} if entry.reason else {}),
-                }
-                for entry in self.outcomes
-            ],
+            "outcomes": list(_runs(rows)) if self.brief else rows,
+            **({"shown": self.shown} if self.shown else {}),
         }
+
+
+def _runs(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows with those in one whose n and seq follow each other by one."""
+    run: dict[str, Any] = {}
+    for row in rows:
+        count = run.get("count", 1)
+        following = {**run, "n": row["n"], "seq": row["seq"]}
+        following.pop("count", None)
+        is_next = run and (row["n"] - run["n"], row["seq"] - run["seq"]) == (count, count)
+        if is_next and following == row:
+            run["count"] = count + 1
+            continue
+        if run:
+            yield run
+        run = dict(row)
+    if run:
+        yield run
 
 
 def push_from_message(message: Any) -> Push:
@@ -103,6 +130,7 @@ def push_from_message(message: Any) -> Push:
         loaded["schema"],
         loaded["sent_at_ms"],
         changes,
+        loaded["brief"],
     )
 
 
@@ -164,7 +192,20 @@ def receive_push(conn: Connection, push: Push, *, device: Device, now_ms: int) -
         for n, row in {**before, **renumbered}.items()
     ]
     outcomes = sorted([*again, *applied], key=lambda entry: entry.n)
-    return PushResult(epoch, acked, now_ms, outcomes, new=len(applied))
+    shown = _shown(conn, push, device, applied) if push.brief else None
+    return PushResult(
+        epoch, acked, now_ms, outcomes, new=len(applied), shown=shown, brief=push.brief
+    )
+
+
+def _shown(
+    conn: Connection, push: Push, device: Device, applied: Sequence[Applied]
+) -> dict[str, Any] | None:
+    seqs = [entry.seq for entry in applied if entry.seq]
+    # What was written under another schema looks otherwise when it comes back.
+    if not seqs or push.schema != SCHEMA_VERSION:
+        return None
+    return shown_to(conn, device, min(seqs), max(seqs))
 
 
 def read_outcomes(

@@ -27,7 +27,7 @@ from server.services.apply_changes import Author, apply_held
 from server.storage import tables
 from server.storage.engine import reading, writing
 from shared_schemas.changes import Change
-from shared_schemas.wire import unpack
+from shared_schemas.wire import rows_digest, unpack
 
 
 def count(engine, table, *conditions):
@@ -70,6 +70,59 @@ def test_a_batch_sent_twice_has_one_effect_and_the_same_answer(app, engine):
     assert second == first
     assert count(engine, tables.change) == 5
     assert count(engine, tables.feed_commit) == 1
+
+
+def test_a_brief_answer_says_the_same_in_runs(app, engine):
+    phone, family, other = a_phone(app, engine), a_family(), a_family()
+    batch = changes([*family.edits, *other.edits])
+    first = phone.push(batch, brief=True)
+    assert first["outcomes"] == [{"n": 1, "outcome": "applied", "seq": 1, "count": 10}]
+    assert phone.push(batch)["outcomes"] == [
+        {"n": n, "outcome": "applied", "seq": n} for n in range(1, 11)
+    ]
+    edit = Change(11, "member", family.member, 2, NOW_MS, {"name": "韦小梅"})
+    child = Change(12, "member", a_child_id(a_household_id()), 0, NOW_MS, {"name": "无户"})
+    other = Change(13, "member", a_child_id(a_household_id()), 0, NOW_MS, {"name": "无户"})
+    told = phone.push([*batch[8:], edit, child, other], brief=True)["outcomes"]
+    held = {"outcome": "held", "seq": 0, "reason": "missing_household"}
+    assert told[0] == {"n": 9, "outcome": "applied", "seq": 9, "count": 2}
+    assert (told[1]["n"], told[1]["outcome"]) == (11, "applied")
+    assert told[2:] == [{"n": 12, **held}, {"n": 13, **held}]
+
+
+def test_a_digest_is_of_what_a_pull_brings(app, engine):
+    phone, family = a_phone(app, engine), a_family()
+    shown = phone.push(changes(family.edits), brief=True)["shown"]
+    rows = [
+        (kind, row_id, values.pop("seq"), values)
+        for (kind, row_id), values in phone.pull().items()
+        if kind not in ("review", "person")
+    ]
+    assert rows_digest(rows) == shown["digest"]
+    assert (shown["first"], shown["last"]) == (1, 5)
+
+
+def test_a_pull_leaves_out_what_is_held_already_and_nothing_else(app, engine):
+    phone, other, family = a_phone(app, engine), a_phone(app, engine), a_family()
+    shown = phone.push(changes(family.edits), brief=True)["shown"]
+    span = "{first}-{last}-{tag}".format(**shown)
+    assert {kind for kind, _ in phone.pull(held=span)} == {"review"}
+    phone.cursor = None
+    wrong_tag = span[:-8] + "00000000"
+    assert len(phone.pull(held=wrong_tag)) == 6
+    base = shown["last"]
+    edited = other.edit("household", family.household, base=base, address="河边")
+    phone.cursor = None
+    found = phone.pull(held=span, limit=1)
+    assert found["household", family.household]["seq"] == edited["seq"]
+    assert {kind for kind, _ in found} == {"household", "review"}
+
+
+@pytest.mark.parametrize("held", ["x", "1-2", "2-1-00000000", "1-2-0000000z", "1-2-00000000,"])
+def test_spans_that_are_none_are_refused(app, engine, held):
+    phone = a_phone(app, engine)
+    answer = phone.client.get(f"/sync/v1/pull?held={held}", headers=phone.headers)
+    assert (answer.status_code, answer.json["code"]) == (422, "bad_query")
 
 
 def test_a_batch_sent_by_eight_threads_at_once_has_one_effect(app, engine):

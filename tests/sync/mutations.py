@@ -210,6 +210,8 @@ MUTATIONS: tuple[Mutation, ...] = (
              _replaced(outbox, "keep_settled", lambda _real: lambda *args: outbox.Settled())),
     Mutation("an edit over an own unconfirmed one takes the newest base",
              _replaced(phone_records, "shown_records", _no_sources), quick=False),
+    Mutation("what a push wrote is believed uncompared",
+             _replaced(inbox.wire, "rows_digest", lambda _real: lambda _rows: "")),
     Mutation("the cursor of a page is kept without its rows",
              _replaced(inbox, "apply_lines", _page_kept_without_rows)),
     Mutation("the scope of a phone is not asked", _replaced(feed, "_asked",
