@@ -70,6 +70,7 @@ class Store:
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            _index_people(connection)
             connection.execute("COMMIT")
         except BaseException as error:
             if connection.in_transaction:
@@ -106,6 +107,13 @@ class Store:
         for connection in self._open:
             connection.close()
         self._open.clear()
+
+
+def _index_people(connection: sqlite3.Connection) -> None:
+    # Late: search needs pinyin, and this module is what it stands on.
+    from mobile.storage.search import follow
+
+    follow(connection)
 
 
 _NO_ROOM = (
@@ -297,6 +305,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     # Late: 0.2 s and 15 MiB on a phone, spent after the first frame.
     from sqlite_utils import Database
 
+    from mobile.storage import search
+
     db = Database(connection)
     names = set(db.table_names())
     if "meta" not in names:
@@ -316,6 +326,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         db.table("conflict").create_index(["household_id"])
     for kind in record_kinds():
         _migrate_kind(db, kind, is_new=kind.name not in names)
+    search.prepare(connection)
     schema = get(connection, "schema")
     if schema != SCHEMA_VERSION:
         _lift(connection, schema)
