@@ -237,7 +237,7 @@ def train() -> None:
     """Learn m of each level from an invented register in which it is known who is who."""
     import pyarrow as pa
 
-    from server.linkage import batch
+    from server.linkage import batch, score
 
     register = registers.invent_register(TRAINING_ROWS, TRAINING_SEED)
     features = batch.feature_table(register.persons.to_pylist())
@@ -252,7 +252,7 @@ def train() -> None:
         "m": batch.learnt(linked.settings, "m"),
         "u": batch.learnt(linked.settings, "u"),
     }
-    batch.MODEL.write_text(json.dumps(learnt, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    score.SHIPPED.write_text(json.dumps(learnt, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def measure() -> Section:

@@ -31,6 +31,9 @@ from shared_schemas.records.member import HEAD
 
 SCREENS = {
     "enrol": ("mobile.screens.enrol", "EnrolScreen"),
+    "today": ("mobile.screens.today", "TodayScreen"),
+    "search": ("mobile.screens.search", "SearchScreen"),
+    "help": ("mobile.screens.help", "HelpScreen"),
     "villages": ("mobile.screens.villages", "VillagesScreen"),
     "households": ("mobile.screens.households", "HouseholdsScreen"),
     "visit": ("mobile.screens.visit", "VisitScreen"),
@@ -40,6 +43,9 @@ SCREENS = {
     "settings": ("mobile.screens.settings", "SettingsScreen"),
 }
 """Imported when first visited: the first frame waits for none of them."""
+
+LISTS = ("today", "search", "villages", "households")
+"""Screens from which a household is opened, and which count what there is."""
 
 BACK_KEY = 27
 """Android's back key, and Escape on a PC."""
@@ -119,7 +125,7 @@ class ChushanApp(App):
         if not is_enrolled(self.store):
             self.start_over("enrol")
             return
-        self.start_over("villages")
+        self.start_over("today")
         left_open = open_visit(self.store)
         if left_open is not None:
             self._reopen(left_open)
@@ -174,14 +180,14 @@ class ChushanApp(App):
         self._show(name, {k: v for k, v in facts.items() if k not in ("start", "first")})
 
     def start_over(self, name: str, **facts: Any) -> None:
-        """Show a screen that has nothing behind it but the villages."""
-        self.way = [("villages", {})] if name not in ("villages", "enrol") else []
+        """Show a screen that has nothing behind it but the day."""
+        self.way = [("today", {})] if name not in ("today", "enrol") else []
         self.go(name, **facts)
 
     def show_again(self) -> None:
         """Count anew what a sync may have changed, when the cadre has gone on to a list meanwhile."""
         name, facts = self.way[-1]
-        if name in ("villages", "households"):
+        if name in LISTS:
             self._show(name, facts)
 
     def _show(self, name: str, facts: dict[str, Any]) -> None:
@@ -226,9 +232,9 @@ class ChushanApp(App):
         """Close the visit and show the list again."""
         self.flush()
         self.visit.leave()
-        while self.way and self.way[-1][0] not in ("households", "villages"):
+        while self.way and self.way[-1][0] not in LISTS:
             self.way.pop()
-        name, facts = self.way[-1] if self.way else ("villages", {})
+        name, facts = self.way[-1] if self.way else ("today", {})
         self.visit = None
         self._show(name, facts)
 

@@ -263,17 +263,21 @@ def match_keys() -> str:
 @block
 def match_levels() -> str:
     """Each comparison with its levels, their conditions, and m of the shipped model."""
-    from server.linkage.levels import COMPARISONS
+    from server.linkage.levels import COMPARISONS, DIFFERENT, ONE_PLACE_DIFFERS
 
     learnt = json.loads((ROOT / "server/linkage/model.json").read_text("utf-8"))["m"]
     rows = []
     for comparison in COMPARISONS:
-        said = [(level.name, level.sql, level.u, level.frequent) for level in comparison.levels]
-        for name, sql, u, frequent in [*said, ("different", "", None, None)]:
+        said = [(one.name, one.sql, one.m, one.u, one.frequent) for one in comparison.levels]
+        for name, sql, own_m, u, frequent in [*said, (DIFFERENT, "", None, None, None)]:
             given = f"{u:g}, given" if u is not None else ""
             common = f"`{frequent}`" if frequent else ""
+            sql = sql.replace(ONE_PLACE_DIFFERS, "one of at most 8 characters differs")
             condition = f"`{sql}`" if sql else "none of these"
-            m = f"{learnt[comparison.name][name]:.5f}"
+            m_learnt = learnt.get(comparison.name, {}).get(name)
+            if own_m is None and m_learnt is None:
+                continue  # does not occur
+            m = f"{own_m:g}, given" if own_m is not None else f"{m_learnt:.5f}"
             rows.append((f"`{comparison.name}`", name, condition, m, given, common))
     return table(("Comparison", "Level", "Holds where", "m", "u", "Commonness of"), rows)
 

@@ -166,8 +166,8 @@ class SyncScreen(PhoneScreen):
                 )
 
     def finish(self) -> None:
-        """Go on to the villages."""
-        self.phone.start_over("villages")
+        """Go on to the day."""
+        self.phone.start_over("today")
 
     def back(self) -> bool:
         """Leave; a running sync goes on."""

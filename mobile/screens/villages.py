@@ -1,4 +1,4 @@
-"""The day's first screen: the villages with what is done, what came back, and the way to sync."""
+"""The villages with what is done, what came back, and what waits."""
 
 from __future__ import annotations
 
@@ -35,24 +35,15 @@ class VillageCard(TapCard):
 class VillagesScreen(PhoneScreen):
     """Villages in the cadre's scope."""
 
-    greeting = StringProperty("")
-    day = StringProperty("")
     returned = NumericProperty(0)
-    waiting = NumericProperty(0)
-    last_sync = StringProperty("")
     has_villages = BooleanProperty(True)
 
     def enter(self, **_: object) -> None:
         """Count anew: a visit may have ended since."""
-        from mobile.storage.records import WAITING, households, villages
+        from mobile.storage.records import villages
 
-        phone = self.phone
-        rows = villages(phone.store)
-        self.greeting = phone.store.cadre()
-        self.day = phone.day_in_words()
+        rows = villages(self.phone.store)
         self.returned = sum(row.returned for row in rows)
-        self.waiting = sum(row.state == WAITING for row in households(phone.store))
-        self.last_sync = phone.last_sync_in_words()
         self.has_villages = bool(rows)
         cards = self.ids.cards
         cards.clear_widgets()
@@ -79,18 +70,6 @@ class VillagesScreen(PhoneScreen):
     def open_returned(self) -> None:
         """Show what came back, of all villages."""
         self.phone.go("households", village_code=None)
-
-    def sync(self) -> None:
-        """Go and sync."""
-        self.phone.go("sync", start=True)
-
-    def settings(self) -> None:
-        """Show the settings."""
-        self.phone.go("settings")
-
-    def back(self) -> bool:
-        """The first screen: the app may be left."""
-        return False
 
 
 load_kv(__file__)

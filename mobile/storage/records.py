@@ -262,6 +262,35 @@ def comments(store: Store, household_id: str) -> list[dict[str, Any]]:
     return list(json.loads(found["comments"]))
 
 
+def returned_words(store: Store) -> dict[str, list[str]]:
+    """Return what the reviewer said of each household that he returned, the whole first."""
+    rows = store.connection.execute(
+        "SELECT household_id, comments FROM review WHERE state = 'returned'"
+    )
+    said = {row["household_id"]: json.loads(row["comments"] or "[]") for row in rows}
+    return {
+        household_id: [c["text"] for c in sorted(of, key=lambda c: bool(c.get("field")))]
+        for household_id, of in said.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The household that was answered or handed in last, and on which day where the phone is."""
+
+    household_id: str
+    day: str
+
+
+def last_touched(store: Store) -> Touched | None:
+    """Return the household of the newest answer, None before the first."""
+    row = store.connection.execute(
+        "SELECT household_id, date(max(at_ms) / 1000, 'unixepoch', 'localtime') AS day FROM"
+        " (SELECT household_id, at_ms FROM draft UNION ALL SELECT household_id, at_ms FROM outbox)"
+    ).fetchone()
+    return Touched(row["household_id"], row["day"]) if row["household_id"] else None
+
+
 def conflicts(store: Store, household_id: str) -> list[dict[str, Any]]:
     """Return the open conflicts of a household as the county sent them (both values, both names)."""
     rows = store.connection.execute(

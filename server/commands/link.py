@@ -115,14 +115,23 @@ def _link_file(source: Path, output: Path, clusters: Path | None, engine: str) -
 
 def _link_counties(engine: str, county: str | None) -> None:
     from server.linkage import batch
-    from server.services.link_register import counties_with_members, persons_of, propose_found
+    from server.services.candidates import compute_anew
+    from server.services.link_register import (
+        counties_with_members,
+        keep_model,
+        persons_of,
+        propose_found,
+    )
 
     with opened() as here:
         for one in [county] if county else counties_with_members(here.engine):
             said = _Progress(time.monotonic())
             said("read")
+            compute_anew(here.engine, one)
             features = batch.feature_table(persons_of(here.engine, one))
             linked = _linked(features, engine, said)
+            if linked.model is not None:
+                keep_model(here.engine, one, linked.model, now_ms=wall_clock())
             count = propose_found(here.engine, one, linked.pairs, now_ms=wall_clock())
             click.echo(
                 f"{one}:{features.num_rows} 人,新的疑似重复 {count} 对"

@@ -24,16 +24,9 @@ from pyarrow import parquet
 
 from server.linkage.clusters import Link, constrained_clusters
 from server.linkage.gate import SOUNDS, may_ask, may_link
-from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, Level
+from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, DIFFERENT, side_of
 from server.linkage.rows import plain_person
-from shared_schemas.match_features import features_of
-from shared_schemas.names import normal_name
-
-MODEL = Path(__file__).with_name("model.json")
-AUTOMATIC = 8.0
-"""Least match weight (log2) of a link by machine."""
-CANDIDATE = 1.0
-"""Least match weight of a pair that a person is asked about."""
+from server.linkage.score import AUTOMATIC, CANDIDATE, LEAST_U, SHIPPED, Model, prior_of
 
 OWN_FROM = 3_000
 """From so many records on, a register's own u and term frequencies count."""
@@ -70,6 +63,8 @@ class Linked:
     person_of: Mapping[str, str]
     settings: Mapping[str, Any]
     """The trained model as Splink describes it."""
+    model: Model | None = None
+    """The same for `score`, where the register was large enough to learn from it."""
 
 
 def feature_table(rows: Iterable[Mapping[str, Any]], *, processes: int = 2) -> pa.Table:
@@ -96,26 +91,20 @@ _SCHEMA = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.i
 
 
 def _features(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    beside = ("record_id", "head", "relation", "name_initial")
-    taken = [(name, columns[name].append) for name in COLUMNS if name not in beside]
+    sides = []
     for row in rows:
         person = plain_person(row)
-        features = features_of(person)
-        for name, add in taken:
-            add(getattr(features, name))
-        columns["record_id"].append(str(row["record_id"]))
-        columns["relation"].append(person["relation"])
-        columns["head"].append(normal_name(person["head_name"] or "") or None)
-        columns["name_initial"].append(features.name[0] if features.name else None)
-    return pa.table(columns, schema=_SCHEMA)
+        employed = {**person, "work_employer": row.get("work_employer")}
+        sides.append(side_of(str(row["record_id"]), employed, person["head_name"]))
+    columns = zip(*sides, strict=True) if sides else [[]] * len(COLUMNS)
+    return pa.table(dict(zip(COLUMNS, map(list, columns), strict=True)), schema=_SCHEMA)
 
 
 def link(
     features: pa.Table,
     *,
     engine: Engine = "duckdb",
-    model: Path = MODEL,
+    model: Path = SHIPPED,
     report: Report = lambda _: None,
     truth: str | None = None,
 ) -> Linked:
@@ -124,14 +113,14 @@ def link(
     `truth` names a further column that says who is one person: then m is learnt from it.
     """
     logging.getLogger("splink").setLevel(logging.ERROR)
-    features = _without_placeholders(features)
+    features = without_placeholders(features)
     ids = features.column("record_id").to_pylist()
     if len(ids) < 2:
         return Linked((), {one: one for one in ids}, {})
     known = json.loads(model.read_text("utf-8")) if model.exists() else {}
     # Of a few records nothing can be learnt: then the shipped model speaks for them all.
     own = len(ids) >= OWN_FROM or "u" not in known
-    settings = _settings(known, _prior(features), own=own)
+    settings = _settings(known, prior(features), own=own)
     with tempfile.TemporaryDirectory(prefix="chushan-link-") as scratch:
         api, table = _engine(engine, features, Path(scratch))
         from splink import Linker
@@ -150,7 +139,38 @@ def link(
         model_found = linker.misc.save_model_to_json()
     report("cluster")
     pairs, person_of = judged(pairs, features)
-    return Linked(pairs, {one: person_of.get(one, one) for one in ids}, model_found)
+    learnt_here = model_of(model_found, features) if own else None
+    return Linked(pairs, {one: person_of.get(one, one) for one in ids}, model_found, learnt_here)
+
+
+COMMON_FROM = 3
+"""A value that fewer records have than this is as rare as any."""
+
+
+def model_of(
+    settings: Mapping[str, Any], features: pa.Table, common_from: int = COMMON_FROM
+) -> Model:
+    """Return a trained model without Splink."""
+    levels = {
+        (comparison["output_column_name"], one["label_for_charts"]): (
+            float(one["m_probability"]),
+            float(one["u_probability"]),
+        )
+        for comparison in settings["comparisons"]
+        for one in comparison["comparison_levels"]
+        if one.get("m_probability") and one.get("u_probability")
+    }
+    frequent = {one.frequent for c in COMPARISONS for one in c.levels if one.frequent}
+    tf = {}
+    for name in sorted(frequent):
+        column = features.column(name).drop_null()
+        tf[name] = {
+            c["values"].as_py(): c["counts"].as_py() / len(column)
+            for c in pc.value_counts(column)
+            if c["counts"].as_py() >= common_from
+        }
+    prior = float(settings["probability_two_random_records_match"])
+    return Model(prior, levels, tf, rare=1 / features.num_rows)
 
 
 def judged(pairs: Sequence[Pair], features: pa.Table) -> tuple[list[Pair], Mapping[str, str]]:
@@ -197,7 +217,8 @@ def _twins(table: Mapping[str, Sequence[Any]]) -> set[str]:
     return {one for records in together.values() if len(records) > 1 for one in records}
 
 
-def _without_placeholders(features: pa.Table) -> pa.Table:
+def without_placeholders(features: pa.Table) -> pa.Table:
+    """Return the features without numbers that too many records share."""
     for name, most in _MOST_SHARED.items():
         column = features.column(name)
         counts = pc.value_counts(column.drop_null())
@@ -244,9 +265,8 @@ def _engine(engine: Engine, features: pa.Table, scratch: Path) -> tuple[Any, Any
     return api, session.read.parquet(str(given))
 
 
-def _prior(features: pa.Table) -> float:
+def prior(features: pa.Table) -> float:
     """Return how likely two records are one person: from equal numbers, and what these leave out."""
-    count = features.num_rows
     number = pc.if_else(
         pc.is_valid(features.column("id18")), features.column("id18"), pa.scalar("")
     )
@@ -254,8 +274,7 @@ def _prior(features: pa.Table) -> float:
     by_number = sum(
         c["counts"].as_py() * (c["counts"].as_py() - 1) // 2 for c in counts if c["values"].as_py()
     )
-    whole = count * (count - 1) / 2
-    return min(0.01, max(by_number * 1.25, count * 0.02, 1.0) / whole)
+    return prior_of(features.num_rows, by_number)
 
 
 def _settings(
@@ -275,18 +294,24 @@ def _settings(
                 "is_null_level": True,
             }
         ]
-        for level in (*comparison.levels, Level("different", "ELSE")):
+        for level in comparison.levels:
             said: dict[str, Any] = {"sql_condition": level.sql, "label_for_charts": level.name}
             if level.m is not None or level.name in m:
                 said["m_probability"] = level.m or m[level.name]
             given_u = level.u
             if given_u is None and not own and level.name in u:
-                given_u = max(1e-6, u[level.name])
+                given_u = max(LEAST_U, u[level.name])
             if given_u is not None:
                 said |= {"u_probability": given_u, "fix_u_probability": True}
             if own and level.frequent is not None:
-                said |= {"tf_adjustment_column": level.frequent, "tf_minimum_u_value": 1e-6}
+                said |= {"tf_adjustment_column": level.frequent, "tf_minimum_u_value": LEAST_U}
             levels.append(said)
+        said = {"sql_condition": "ELSE", "label_for_charts": DIFFERENT}
+        if DIFFERENT in m:
+            said["m_probability"] = m[DIFFERENT]
+        if not own and DIFFERENT in u:
+            said |= {"u_probability": max(LEAST_U, u[DIFFERENT]), "fix_u_probability": True}
+        levels.append(said)
         comparisons.append(CustomComparison(levels, output_column_name=comparison.name))
     return SettingsCreator(
         link_type="dedupe_only",

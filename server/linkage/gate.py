@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 SOUNDS = frozenset({"equal", "same_sound", "dialect"})
 """Names that are one name, written as it was heard."""
-_ALIKE = SOUNDS | {"dropped_or_swapped", "one_character", "two_letters"}
+ALIKE = SOUNDS | {"dropped_or_swapped", "one_character", "two_letters"}
+"""Names that may well be one, written with a slip."""
 _NEAR = frozenset({"village", "township"})
 _ALMOST = frozenset({"month_day", "swapped", "lunar", "year_only"})
 
@@ -25,7 +26,7 @@ def may_link(levels: Mapping[str, str | None]) -> bool:
     if levels["sex"] == "different":
         return False
     if number is not None:
-        return (birth == "equal" and name in _ALIKE) or (birth in _ALMOST and name in SOUNDS)
+        return (birth == "equal" and name in ALIKE) or (birth in _ALMOST and name in SOUNDS)
     if name not in SOUNDS:
         return False
     near = levels["place"] in _NEAR
@@ -42,7 +43,7 @@ def _one_number(levels: Mapping[str, str | None]) -> bool:
         return True
     if name in SOUNDS:
         return birth != "different" and levels["sex"] != "different"
-    if name in _ALIKE:
+    if name in ALIKE:
         return birth not in (None, "different") and levels["sex"] != "different"
     return name in ("surname", "given_name") and birth == "equal" and levels["sex"] == "equal"
 
@@ -61,8 +62,8 @@ def may_ask(levels: Mapping[str, str | None]) -> bool:
         return agrees
     if number == "equal" or name in SOUNDS:
         return True
-    if name in _ALIKE or name == "given_name":
+    if name in ALIKE or name == "given_name":
         return birth != "different"
     # A milk-name, or a name after marriage: then the rest must agree.
-    near_number = number in ("one_digit", "two_digits") or levels["phone"] == "equal"
-    return near_number and birth == "equal" and levels["sex"] != "different"
+    near = number in ("one_digit", "two_digits") or "equal" in (levels["phone"], levels["employer"])
+    return near and birth == "equal" and levels["sex"] != "different"

@@ -1,28 +1,40 @@
-"""Finds the registrations of a county that may be one person, by the keys K1–K4 of domain.md 4.5.
+"""Finds the registrations of a county that may be one person, while they are being written.
 
-`candidates_for` is the one door: whoever finds pairs in a better way replaces what is behind it. A
-pair comes with what was compared, how it turned out and how much that weighs, which is what a
-person reads beside it.
+What a member is compared by is computed once, when he is written, and kept with the keys by which
+he is found (`refresh`). One look-up by all keys of a push finds whom its members may be as well; the
+trained model weighs each pair and the gate says what a machine may do with it (`candidates_for`).
+The register as a whole is compared by the same levels, model and gate (`chushan link`).
 """
 
 from __future__ import annotations
 
-import datetime as dt
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from server.storage.persons import look_alikes
-from server.storage.records import records_by_id
-from shared_schemas import resident_id
-from shared_schemas.names import normal_name
+from server.linkage.gate import ALIKE, SOUNDS, may_ask, may_link
+from server.linkage.keys import blocking_keys
+from server.linkage.levels import Side, side_of
+from server.linkage.score import (
+    AUTOMATIC,
+    CANDIDATE,
+    Model,
+    Scored,
+    model_from_json,
+    scored,
+    shipped_model,
+)
+from server.storage import match_keys as storage
+from server.storage.engine import writing
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One line of the comparison of two registrations: how a field turned out and what it weighs."""
+    """One line of the comparison of two registrations: how it turned out and what it weighs, log2."""
 
     comparison: str
     level: str
@@ -33,8 +45,8 @@ class Comparison:
 class Candidate:
     """Two registrations that may be one person, the lower id on the left.
 
-    `reasons`: codes of the keys that found them. `certain`: the evidence is of two independent
-    kinds, so that a machine may link them (matching.md, the gate).
+    `reasons`: codes of what they have in common. `certain`: through the gate, so that a machine may
+    link them.
     """
 
     left: str
@@ -49,222 +61,173 @@ class Candidate:
         return round(sum(line.weight for line in self.breakdown), 2)
 
 
-Person = Mapping[str, Any]
-"""A member's values with its id, household_id and village_code."""
+# Kept with the members ----------------------------------------------------------------------------
 
-_WEIGHTS: Mapping[tuple[str, str], float] = {
-    ("id_no", "equal"): 17.0,
-    ("id_no", "one_digit"): 9.0,
-    ("id_no", "swapped"): 9.0,
-    ("id_no", "different"): -4.0,
-    ("id_no", "two_valid"): -9.0,
-    ("name", "equal"): 8.0,
-    ("name", "one_character"): 3.5,
-    ("name", "swapped"): 4.0,
-    ("name", "shared"): 1.0,
-    ("name", "different"): -6.0,
-    ("birth_date", "equal"): 8.5,
-    ("birth_date", "month_day"): 3.0,
-    ("birth_date", "swapped"): 5.0,
-    ("birth_date", "lunar"): 2.0,
-    ("birth_date", "year"): 0.5,
-    ("birth_date", "different"): -5.0,
-    ("sex", "equal"): 1.0,
-    ("sex", "different"): -6.5,
-    ("phone", "equal"): 5.0,
-    ("phone", "one_digit"): 4.0,
-    ("phone", "different"): -0.5,
-    ("place", "village"): 2.5,
-    ("place", "township"): 1.5,
-    ("place", "county"): 0.0,
-    ("employer", "equal"): 3.0,
-    ("household", "one_list"): -12.0,
-}
-"""log2 of how much likelier an outcome is for one person than for two, from the noise that
-matching.md describes. What cannot be compared weighs nothing."""
+
+def refresh(
+    conn: Connection, county: str, households: Collection[str], members: Collection[str]
+) -> set[str]:
+    """Compute anew what the members of these households are compared by; return those it changed of.
+
+    `members` are others that were written: void ones are forgotten.
+    """
+    kept = storage.kept_features(conn, county, households, members)
+    present = set()
+    changed: dict[str, tuple[str, str, Sequence[str]]] = {}
+    for row in storage.people_of_households(conn, county, households):
+        present.add(row.id)
+        side = side_of(row.id, dict(row._mapping), row.head_name)
+        text = _packed(side[1:])
+        if kept.get(row.id) != text:
+            changed[row.id] = (row.household_id, text, blocking_keys(side))
+    storage.drop_features(conn, county, kept.keys() - present)
+    storage.put_features(conn, county, changed)
+    return set(changed)
+
+
+def compute_anew(engine: Engine, county: str) -> int:
+    """Compute what a county's members are compared by, where it is not there or not as it should be.
+
+    Returns how many members that were. Phones go on pushing between its transactions.
+    """
+    count, last = 0, ""
+    while True:
+        with writing(engine) as conn:
+            homes = storage.household_ids_after(conn, county, last, _AT_ONCE)
+            if not homes:
+                return count
+            count += len(refresh(conn, county, homes, ()))
+            last = homes[-1]
+
+
+_AT_ONCE = 200
+"""Households in one transaction: phones that push wait no longer than for these."""
+
+_packed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def sides_of(conn: Connection, county: str, member_ids: Collection[str]) -> dict[str, Side]:
+    """Return what present members are compared by."""
+    found = storage.features_by_id(conn, county, member_ids)
+    return {one: Side(one, *values) for one, values in found.items()}
+
+
+# The model ----------------------------------------------------------------------------------------
+
+_models: WeakKeyDictionary[Engine, dict[str, tuple[int, Model]]] = WeakKeyDictionary()
+
+
+def model_of(conn: Connection, county: str) -> Model:
+    """Return the model that `chushan link` has learnt of a county, or the one that is shipped."""
+    made_at = storage.model_made_at(conn, county)
+    if made_at is None:
+        return shipped_model()
+    known = _models.setdefault(conn.engine, {})
+    if known.get(county, (None,))[0] != made_at:
+        known[county] = made_at, model_from_json(storage.stored_model(conn, county))
+    return known[county][1]
+
+
+# Finding ------------------------------------------------------------------------------------------
 
 
 def candidates_for(conn: Connection, county: str, member_ids: Collection[str]) -> list[Candidate]:
     """Return the pairs that these members make with each other and with all others of the county.
 
-    Void members make none. `member_ids` are stored already.
+    Void members make none. `refresh` must have seen the members.
     """
-    own = records_of(conn, county, member_ids)
+    own = sides_of(conn, county, member_ids)
     if not own:
         return []
-    rows = look_alikes(
-        conn,
-        county,
-        id_nos={str(p["id_no"]) for p in own.values() if p.get("id_no")},
-        phones={str(p["phone"]) for p in own.values() if p.get("phone")},
-        births={str(p["birth_date"]) for p in own.values() if p.get("birth_date")},
-    )
-    found: dict[tuple[str, str], Candidate] = {}
-    by_value: dict[tuple[str, Any], list[Person]] = {}
-    for row in rows:
-        person = dict(row._mapping)
-        for name in ("id_no", "phone", "birth_date"):
-            if person[name]:
-                by_value.setdefault((name, person[name]), []).append(person)
-    for one in own.values():
-        for name in ("id_no", "phone", "birth_date"):
-            for other in by_value.get((name, one.get(name)), ()):
-                pair = (min(one["id"], other["id"]), max(one["id"], other["id"]))
-                if one["id"] != other["id"] and pair not in found:
-                    candidate = candidate_of(one, other)
-                    if candidate is not None:
-                        found[pair] = candidate
-    return list(found.values())
-
-
-def records_of(
-    conn: Connection, county: str, member_ids: Collection[str]
-) -> dict[str, dict[str, Any]]:
-    """Return the present members with these ids, each with its village."""
-    return {
-        record.id: {**record.values, "id": record.id, "village_code": record.village_code}
-        for record in records_by_id(conn, county, "member", member_ids).values()
-        if not record.values.get("deleted")
+    keys = {one: blocking_keys(side) for one, side in own.items()}
+    sharing = storage.sharing(conn, county, {key for mine in keys.values() for key in mine})
+    pairs = {
+        (min(one, other), max(one, other))
+        for one, mine in keys.items()
+        for key in mine
+        for other in sharing.get(key, ())
+        if other != one
     }
-
-
-def candidate_of(one: Person, other: Person) -> Candidate | None:
-    """Return the candidate that two registrations make, None when no key joins them."""
-    left, right = sorted((one, other), key=lambda person: str(person["id"]))
-    lines = compare(left, right)
-    level = {line.comparison: line.level for line in lines}
-    reasons = _keys(left, right, level)
-    if not reasons:
-        return None
-    return Candidate(str(left["id"]), str(right["id"]), reasons, lines, _is_certain(level))
-
-
-def _keys(left: Person, right: Person, level: Mapping[str, str]) -> tuple[str, ...]:
-    named = level.get("name", "different")
-    alike = level.get("birth_date") == "equal" and level.get("sex") == "equal"
-    if level.get("id_no") == "equal":
-        return ("K1",) if named != "different" else ("K1", "one_number_two_names")
-    if "household" in level:
-        # Two lines of one list are two people, unless it is plainly one line written twice.
-        return ("K2",) if alike and named == "equal" and "id_no" not in level else ()
-    if level.get("id_no") == "two_valid" and not (alike and named == "equal"):
-        return ()
+    others = {one for pair in pairs for one in pair} - own.keys()
+    sides = own | sides_of(conn, county, others)
+    model = model_of(conn, county)
     found = []
-    if alike and named == "equal" and not (left.get("id_no") and right.get("id_no")):
-        found.append("K2")
-    if level.get("phone") == "equal" and _shares_given_name(left, right):
-        found.append("K3")
-    near = level.get("place") in ("village", "township") or "employer" in level
-    if alike and near and named != "different":
-        found.append("K4")
-    return tuple(found)
+    for left, right in sorted(pairs):
+        if left in sides and right in sides:
+            candidate = _candidate(conn, county, model, sides[left], sides[right])
+            if candidate is not None:
+                found.append(candidate)
+    return found
 
 
-def _is_certain(level: Mapping[str, str]) -> bool:
-    """Tell whether a machine may link: equal ID and names alike, never on one household's list."""
-    named = level.get("name")
-    agrees = level.get("birth_date") == "equal" and level.get("sex") == "equal"
-    return (
-        level.get("id_no") == "equal"
-        and (named == "equal" or (named in ("one_character", "swapped") and agrees))
-        and "household" not in level
+def compared(conn: Connection, county: str, pair: tuple[str, str]) -> Candidate | None:
+    """Return the candidate that two registrations make as they stand, None when they make none."""
+    sides = sides_of(conn, county, pair)
+    if len(sides) < len(set(pair)):
+        return None
+    return _candidate(conn, county, model_of(conn, county), *(sides[one] for one in sorted(pair)))
+
+
+def _candidate(
+    conn: Connection, county: str, model: Model, left: Side, right: Side
+) -> Candidate | None:
+    found = scored(model, left, right)
+    certain = (
+        found.weight >= AUTOMATIC
+        and may_link(found.levels)
+        and not (
+            found.levels["name"] not in SOUNDS
+            and (_has_twin(conn, county, left) or _has_twin(conn, county, right))
+        )
+    )
+    if not certain and (found.weight < CANDIDATE or not may_ask(found.levels)):
+        return None
+    return candidate_of(left, right, found, certain=certain)
+
+
+def candidate_of(left: Side, right: Side, found: Scored, *, certain: bool = False) -> Candidate:
+    """Return a pair with what was compared, as a person reads it."""
+    lines = tuple(Comparison(name, level, round(weight, 2)) for name, level, weight in found.lines)
+    return Candidate(left.record_id, right.record_id, _reasons(found.levels), lines, certain)
+
+
+def _has_twin(conn: Connection, county: str, side: Side) -> bool:
+    """Tell whether somebody on the same list was born on the same day: his number may be this one's."""
+    if side.household_id is None or side.birth_day is None:
+        return False
+    family = storage.kept_features(conn, county, [side.household_id], [])
+    sides = (Side(one, *json.loads(text)) for one, text in family.items())
+    return any(
+        other.record_id != side.record_id
+        and (other.birth_day, other.sex) == (side.birth_day, side.sex)
+        for other in sides
     )
 
 
-def compare(left: Person, right: Person) -> tuple[Comparison, ...]:
-    """Return how two registrations compare, line by line; what one does not know is left out."""
-    outcomes = {
-        "id_no": _id_numbers(left.get("id_no"), right.get("id_no")),
-        "name": _names(left.get("name"), right.get("name")),
-        "birth_date": _births(left.get("birth_date"), right.get("birth_date")),
-        "sex": _equal(left.get("sex"), right.get("sex")),
-        "phone": _phones(left.get("phone"), right.get("phone")),
-        "place": _places(left.get("village_code"), right.get("village_code")),
-        "employer": _employers(left.get("work_employer"), right.get("work_employer")),
-        "household": "one_list" if left.get("household_id") == right.get("household_id") else "",
-    }
-    return tuple(
-        Comparison(name, level, _WEIGHTS[name, level]) for name, level in outcomes.items() if level
-    )
+NUMBER, TWO_NAMES, NEAR_NUMBER, NAME_AND_BIRTH, NAME, PHONE, ALIKE_ONLY = REASONS = (
+    "number",
+    "one_number_two_names",
+    "near_number",
+    "name_and_birth",
+    "name",
+    "phone",
+    "alike",
+)
+"""What a pair has in common, as the queue is filtered by it."""
 
 
-def _equal(a: Any, b: Any) -> str:
-    return "" if not a or not b else "equal" if a == b else "different"
-
-
-def _id_numbers(a: Any, b: Any) -> str:
-    if not a or not b:
-        return ""
-    if a == b:
-        return "equal"
-    if not resident_id.slip(a) and not resident_id.slip(b):
-        return "two_valid"
-    return "swapped" if _is_swap(a, b) else "one_digit" if _differ(a, b) == 1 else "different"
-
-
-def _names(a: Any, b: Any) -> str:
-    if not a or not b:
-        return ""
-    a, b = normal_name(a), normal_name(b)
-    if a == b:
-        return "equal"
-    if sorted(a) == sorted(b):
-        return "swapped"
-    if a[:1] == b[:1] and (_differ(a, b) == 1 or a in b or b in a):
-        return "one_character"
-    return "shared" if set(a) & set(b) else "different"
-
-
-def _shares_given_name(left: Person, right: Person) -> bool:
-    # The surname alone says little on a phone that a whole family shares.
-    a, b = (normal_name(str(p.get("name") or "")) for p in (left, right))
-    return bool(set(a[1:]) & set(b[1:])) or (bool(a) and a == b)
-
-
-def _births(a: Any, b: Any) -> str:
-    if not a or not b:
-        return ""
-    if a == b:
-        return "equal"
-    (year, month, day), (other_year, other_month, other_day) = a.split("-"), b.split("-")
-    if (month, day) == (other_month, other_day):
-        return "month_day"
-    if year == other_year and (month, day) == (other_day, other_month):
-        return "swapped"
-    if abs(_day_number(a) - _day_number(b)) <= 50:
-        return "lunar"
-    return "year" if year == other_year else "different"
-
-
-def _day_number(day: str) -> int:
-    return dt.date.fromisoformat(day).toordinal()
-
-
-def _phones(a: Any, b: Any) -> str:
-    if not a or not b:
-        return ""
-    return "equal" if a == b else "one_digit" if _differ(a, b) == 1 else "different"
-
-
-def _places(a: Any, b: Any) -> str:
-    if not a or not b:
-        return ""
-    return "village" if a == b else "township" if a[:9] == b[:9] else "county"
-
-
-def _employers(a: Any, b: Any) -> str:
-    return "equal" if a and b and normal_name(a) == normal_name(b) else ""
-
-
-def _differ(a: str, b: str) -> int:
-    """Return in how many places two texts of one length differ; their length otherwise."""
-    if len(a) != len(b):
-        return max(len(a), len(b))
-    return sum(x != y for x, y in zip(a, b, strict=True))
-
-
-def _is_swap(a: str, b: str) -> bool:
-    return _differ(a, b) == 2 and sorted(a) == sorted(b)
+def _reasons(levels: Mapping[str, Any]) -> tuple[str, ...]:
+    number, name, birth = levels["id_no"], levels["name"], levels["birth_date"]
+    found = []
+    if number == "equal":
+        found += [NUMBER] if name in ALIKE or name is None else [NUMBER, TWO_NAMES]
+    elif number in ("one_digit", "two_digits"):
+        found.append(NEAR_NUMBER)
+    if name in SOUNDS:
+        found.append(NAME_AND_BIRTH if birth == "equal" else NAME)
+    if levels["phone"] == "equal":
+        found.append(PHONE)
+    return tuple(found) or (ALIKE_ONLY,)
 
 
 def differing(a: str, b: str) -> Sequence[bool]:

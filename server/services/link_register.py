@@ -1,7 +1,8 @@
 """Finds doubles in a county's whole register by the batch model, and proposes them to its people.
 
-What arrives is matched at once by a few keys (`candidates`); this finds what these miss: dialect
-spellings, lunar dates, numbers with a wrong digit. It only proposes; a person of the county decides.
+What arrives is matched at once (`candidates`), by a model that was learnt before; this learns from the
+register as it stands, and finds what was stored before. It only proposes; a person of the county
+decides.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ from typing import Any
 from sqlalchemy import Engine
 
 from server.linkage.batch import Pair
-from server.services.candidates import Candidate, compare, records_of
+from server.linkage.score import Model, scored
+from server.services.candidates import candidate_of, model_of, sides_of
 from server.services.persons import propose
 from server.storage.engine import reading, writing
+from server.storage.match_keys import put_model
 from server.storage.persons import counties_with_members as _counties
 from server.storage.persons import people_of_county
-
-LINKAGE = "linkage"
-"""Why a pair is proposed: the model found it."""
 
 _AT_ONCE = 200
 """Pairs in one transaction: phones that push wait no longer than for these."""
@@ -39,18 +39,24 @@ def persons_of(engine: Engine, county: str) -> Iterator[dict[str, Any]]:
             yield dict(row._mapping)
 
 
+def keep_model(engine: Engine, county: str, model: Model, *, now_ms: int) -> None:
+    """Let what was learnt of a county weigh the pairs of those who arrive from now on."""
+    with writing(engine) as conn:
+        put_model(conn, county, model.to_json(), now_ms=now_ms)
+
+
 def propose_found(engine: Engine, county: str, pairs: Sequence[Pair], *, now_ms: int) -> int:
     """Propose pairs that nobody has seen yet; return how many these are."""
     count = 0
     rest = iter(pairs)
     while some := list(islice(rest, _AT_ONCE)):
         with writing(engine) as conn:
-            people = records_of(conn, county, {one for p in some for one in (p.left, p.right)})
-            found = [
-                Candidate(pair.left, pair.right, (LINKAGE,),
-                          compare(people[pair.left], people[pair.right]), certain=False)
-                for pair in some
-                if pair.left in people and pair.right in people
-            ]  # fmt: skip
+            sides = sides_of(conn, county, {one for p in some for one in (p.left, p.right)})
+            model = model_of(conn, county)
+            found = []
+            for pair in some:
+                if pair.left in sides and pair.right in sides:
+                    left, right = sides[pair.left], sides[pair.right]
+                    found.append(candidate_of(left, right, scored(model, left, right)))
             count += propose(conn, county, found, now_ms=now_ms, only_new=True)
     return count

@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import OperationalError
 
-from server.services.candidates import Candidate, candidate_of, candidates_for
+from server.observe import log
+from server.services.candidates import Candidate, candidates_for, compared, refresh
 from server.services.labourers import DIED, shares_with_firms
 from server.storage import persons as storage
 from server.storage.accounts import User
@@ -70,8 +72,17 @@ def members_written(
     county wait, so that two of them cannot each miss what the other does to one person.
     """
     linked = follow_households(conn, county, households, now_ms=now_ms)
-    _take_back_unproven(conn, county, linked & {*members}, now_ms=now_ms)
-    propose_pairs(conn, county, members, now_ms=now_ms)
+    try:
+        with conn.begin_nested():
+            changed = refresh(conn, county, households, members)
+            _take_back_unproven(conn, county, linked & {*members}, now_ms=now_ms)
+            propose_pairs(conn, county, changed, now_ms=now_ms)
+    except OperationalError:
+        raise  # the database is busy or full: all of the push is to be sent again
+    except Exception as error:
+        # What was captured is stored whatever becomes of the search for doubles; `chushan link`
+        # finds later what was missed now. The message of an error may hold a name.
+        log.error("matching_failed", county=county, error=type(error).__name__)
 
 
 def follow_households(
@@ -306,15 +317,6 @@ def clashes_of(conn: Connection, county: str, pair: Pair) -> list[Clash]:
         if row.state == NOT_SAME and set(said) <= together:
             found.append(Clash(SAID_NOT_SAME, *said))
     return found
-
-
-def compared(conn: Connection, county: str, pair: Pair) -> Candidate | None:
-    """Return how the two registrations of a pair compare as they stand."""
-    members = records_by_id(conn, county, "member", pair)
-    one, other = (
-        {**members[i].values, "id": i, "village_code": members[i].village_code} for i in pair
-    )
-    return candidate_of(one, other)
 
 
 # Persons ------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -56,7 +55,7 @@ def people_of_county(conn: Connection, county: str) -> Iterable[Row[Any]]:
     """Return the present members of a county as a register lists them.
 
     Columns: record_id, name, sex, birth_date, id_no, phone, village_code, household_id, relation,
-    head_name.
+    work_employer, head_name.
     """
     member, household = record_tables()["member"], record_tables()["household"]
     head = member.alias("head")
@@ -69,6 +68,7 @@ def people_of_county(conn: Connection, county: str) -> Iterable[Row[Any]]:
         "village_code",
         "household_id",
         "relation",
+        "work_employer",
     )
     home = member.outerjoin(
         household,
@@ -86,41 +86,6 @@ def people_of_county(conn: Connection, county: str) -> Iterable[Row[Any]]:
         .where(member.c.county == county, member.c.deleted.is_not(True))
         .order_by(member.c.id)
     )
-
-
-# Who could be the same --------------------------------------------------------------------------
-
-
-def look_alikes(
-    conn: Connection,
-    county: str,
-    *,
-    id_nos: Collection[str],
-    phones: Collection[str],
-    births: Collection[str],
-) -> list[Row[Any]]:
-    """Return the present members that have one of these ID numbers, phones or birth dates.
-
-    Columns: id, household_id, village_code, name, id_no, sex, birth_date, phone, work_employer.
-    """
-    query, given = _look_alikes(), {"id_nos": id_nos, "phones": phones, "births": births}
-    return list(conn.execute(query, {"county": county, **given}))
-
-
-@cache
-def _look_alikes() -> Select[Any]:
-    member = record_tables()["member"]
-    shown = [
-        member.c[name]
-        for name in ("id", "household_id", "village_code", "name", "id_no", "sex", "birth_date",
-                     "phone", "work_employer")
-    ]  # fmt: skip
-    keys = (("id_no", "id_nos"), ("phone", "phones"), ("birth_date", "births"))
-    parts = [
-        select(*shown).where(in_county(member.c[column], wanted), member.c.deleted.is_not(True))
-        for column, wanted in keys
-    ]
-    return parts[0].union(*parts[1:])  # type: ignore[return-value]
 
 
 # Pairs -------------------------------------------------------------------------------------------

@@ -373,6 +373,33 @@ it. Pairs across counties are kept elsewhere, by keyed hashes: neither county ma
 Index(None, candidate_pair.c.county, candidate_pair.c.state, candidate_pair.c.score)
 Index(None, candidate_pair.c.county, candidate_pair.c.right_id)
 
+match_features = _table(
+    "match_features",
+    _county(),
+    Column("member_id", String(17), primary_key=True),
+    Column("household_id", String(13), nullable=False),
+    Column("features", Text, nullable=False),
+)
+"""What a present member is compared by (`linkage.levels.Side`), computed when he is written."""
+Index(None, match_features.c.county, match_features.c.household_id)
+
+match_key = _table(
+    "match_key",
+    _county(),
+    Column("key_hash", String(16), primary_key=True),
+    Column("member_id", String(17), primary_key=True),
+)
+"""The blocking keys of the members (`linkage.keys`)."""
+Index(None, match_key.c.county, match_key.c.member_id)
+
+linkage_model = _table(
+    "linkage_model",
+    _county(),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("model", JsonText, nullable=False),
+)
+"""What `chushan link` has learnt of a county: how common names are, and how two people differ."""
+
 person_link = _table(
     "person_link",
     _county(),

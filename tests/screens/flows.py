@@ -39,7 +39,9 @@ FAMILY = (
 
 
 def open_village(driver: Driver, name: str) -> None:
-    """From the villages to the list of one."""
+    """From the day, or the villages, to the list of one village."""
+    if driver.screen == "today":
+        driver.tap_text("各村名单")
     driver.tap_text(name)
     driver.until(lambda: driver.screen == "households")
 

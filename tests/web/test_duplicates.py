@@ -15,13 +15,16 @@ from builders import (
     an_id_number,
 )
 
+from server.linkage.levels import COMPARISONS, DIFFERENT
+from server.linkage.score import PRIOR
+from server.web.pair_view import line_words
 from tests.web.office import Office
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def a_pair(
-    office: Office, *, village: str = VILLAGE, **differing: object
+    office: Office, *, village: str = OTHER_TOWNSHIP_VILLAGE, **differing: object
 ) -> tuple[Family, Family, str]:
     """Register somebody twice, the second time without a number; return the pair's address."""
     one = a_family(name="岑小山")
@@ -53,18 +56,19 @@ def test_the_queue_leads_to_the_pair_and_a_merge_to_the_person(office: Office) -
 
 
 def test_differing_characters_are_marked_and_equal_fields_folded(office: Office) -> None:
-    _, _, address = a_pair(office, birth_date="1990-04-05")
-    # 农历 and a mistyped name: only what differs is marked
+    _, _, address = a_pair(office, birth_date="1975-11-30")
     page = office.browser.get(address)
-    assert page.status_code == 404  # another birth date and no number: no key joins them
+    assert page.status_code == 404  # a namesake
     one = a_family(name="岑小山", phone="13912345678")
-    other = a_family(name="岑小珊", phone="13912345678", id_no=None, no_id_reason="1")
+    other = a_family(
+        OTHER_TOWNSHIP_VILLAGE, name="岑小娥", phone="13912345678", id_no=None, no_id_reason="1"
+    )
     office.phone.submit(one)
     office.phone.submit(other)
     left, right = sorted((one.member, other.member))
     page = office.browser.get(f"/duplicates/{left}/{right}").text
     assert '岑小<mark class="cs-mark">山</mark>' in page
-    assert '岑小<mark class="cs-mark">珊</mark>' in page
+    assert '岑小<mark class="cs-mark">娥</mark>' in page
     folded = page[page.index("<details") :]
     assert "13912345678" in folded
     assert "手机号相同" in page
@@ -116,7 +120,7 @@ def test_families_show_who_is_on_both_lists_and_who_is_a_twin(office: Office) ->
 
 
 def test_a_township_sees_pairs_of_its_own_alone_and_decides_none(office: Office) -> None:
-    _, _, inside = a_pair(office)
+    _, _, inside = a_pair(office, village=VILLAGE, birth_date="1990-06-10")
     one = a_family(name="韦大江")
     other = a_family(OTHER_TOWNSHIP_VILLAGE, name="韦大江", id_no=None, no_id_reason="1")
     office.phone.submit(one)
@@ -143,3 +147,13 @@ def test_nonsense_is_refused_and_nothing_is_decided(office: Office) -> None:
     assert office.post("/duplicates/a/b", {"decision": "merged"}).status_code == 404
     assert office.browser.get("/persons/0000000000000").status_code == 404
     assert address in office.browser.get("/duplicates").text
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_level_has_its_words(lang: str) -> None:
+    levels = {
+        (c.name, name) for c in COMPARISONS for name in [*(one.name for one in c.levels), DIFFERENT]
+    }
+    for comparison, level in {*levels, (PRIOR, "any_two")} - {("employer", DIFFERENT)}:
+        words = line_words({"comparison": comparison, "level": level}, lang)
+        assert comparison not in words, (comparison, level)

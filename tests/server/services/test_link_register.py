@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from builders import NOW_MS, VILLAGE, WANGMO, a_family, a_phone
+from builders import NOW_MS, OTHER_TOWNSHIP_VILLAGE, VILLAGE, WANGMO, a_family, a_phone
 from flask import Flask
 from sqlalchemy import Engine, select
 
-from server.linkage import batch
-from server.services.link_register import LINKAGE, counties_with_members, persons_of, propose_found
+from server.linkage import batch, score
+from server.services.link_register import counties_with_members, persons_of, propose_found
 from server.storage.engine import reading, writing
 from server.storage.tables import candidate_pair, person_link
 
@@ -18,8 +18,11 @@ def test_who_was_misheard_is_proposed_once_and_never_linked_by_the_batch(
     phone = a_phone(app, engine)
     unknown = {"id_no": None, "no_id_reason": "1", "birth_date": "1985-03-12", "sex": "2"}
     one, other = (
-        a_family(VILLAGE, name=name, phone="15400000077", **unknown)
-        for name in ("岑秀兰", "岑秀南")
+        a_family(village, name=name, phone=phone, **unknown)
+        for village, name, phone in (
+            (VILLAGE, "岑秀兰", "15400000077"),
+            (OTHER_TOWNSHIP_VILLAGE, "岑秀南", "15400000078"),
+        )
     )
     stranger = a_family(VILLAGE, name="韦大山")
     for family in (one, other, stranger):
@@ -38,5 +41,6 @@ def test_who_was_misheard_is_proposed_once_and_never_linked_by_the_batch(
     with reading(engine) as conn:
         [row] = conn.execute(select(candidate_pair)).all()
         assert (row.left_id, row.right_id, row.state) == (*pair, "open")
-        assert LINKAGE in row.reasons
+        assert row.score > score.CANDIDATE
+        assert row.reasons == ["name_and_birth"]
         assert not conn.execute(select(person_link)).all()

@@ -1,0 +1,158 @@
+"""What members are compared by, kept with them: their features, and the keys by which they are found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select
+
+from server.storage.engine import in_county, upsert
+from server.storage.tables import linkage_model, match_features, match_key, record_tables
+
+MOST_SHARING = 200
+"""A key that more members share than this is a placeholder or a mistake, and finds nobody."""
+
+
+def people_of_households(
+    conn: Connection, county: str, household_ids: Collection[str]
+) -> list[Row[Any]]:
+    """Return the present members of these households, with the name of the head as `head_name`."""
+    return list(conn.execute(_people(), {"county": county, "ids": household_ids}))
+
+
+def _people() -> Any:
+    member, household = record_tables()["member"], record_tables()["household"]
+    head = member.alias("head")
+    named = ("id", "name", "sex", "birth_date", "id_no", "phone", "village_code", "household_id",
+             "relation", "work_employer")  # fmt: skip
+    home = and_(household.c.county == member.c.county, household.c.id == member.c.household_id)
+    its_head = and_(head.c.county == member.c.county, head.c.id == household.c.head_member_id)
+    return (
+        select(*(member.c[name] for name in named), head.c.name.label("head_name"))
+        .select_from(member.outerjoin(household, home).outerjoin(head, its_head))
+        .where(in_county(member.c.household_id, "ids"), member.c.deleted.is_not(True))
+    )
+
+
+def household_ids_after(conn: Connection, county: str, last: str, limit: int) -> list[str]:
+    """Return the ids of households that have members, in order, after the last one."""
+    member = record_tables()["member"]
+    query = (
+        select(member.c.household_id)
+        .distinct()
+        .where(member.c.county == county, member.c.household_id > last)
+        .order_by(member.c.household_id)
+        .limit(limit)
+    )
+    return list(conn.execute(query).scalars())
+
+
+def kept_features(
+    conn: Connection, county: str, household_ids: Collection[str], member_ids: Collection[str]
+) -> dict[str, str]:
+    """Return the stored features of the members of these households, and of these members."""
+    given = {"county": county, "homes": household_ids, "ids": member_ids}
+    return {row[0]: row[1] for row in conn.execute(_KEPT, given)}
+
+
+_KEPT = select(match_features.c.member_id, match_features.c.features).where(
+    or_(
+        in_county(match_features.c.household_id, "homes"),
+        in_county(match_features.c.member_id, "ids"),
+    )
+)
+
+
+def features_by_id(conn: Connection, county: str, member_ids: Collection[str]) -> dict[str, Any]:
+    """Return the stored features of members, unpacked."""
+    rows = conn.execute(_BY_ID, {"county": county, "ids": member_ids})
+    return {row[0]: json.loads(row[1]) for row in rows}
+
+
+_BY_ID = select(match_features.c.member_id, match_features.c.features).where(
+    in_county(match_features.c.member_id, "ids")
+)
+
+
+def put_features(
+    conn: Connection, county: str, rows: Mapping[str, tuple[str, str, Sequence[str]]]
+) -> None:
+    """Store members' (household id, features, keys) in place of what was known of them."""
+    if not rows:
+        return
+    conn.execute(
+        upsert(conn, match_features, ["county", "member_id"]),
+        [
+            {"county": county, "member_id": one, "household_id": home, "features": text}
+            for one, (home, text, _) in rows.items()
+        ],
+    )
+    conn.execute(_DROP_KEYS, {"county": county, "ids": list(rows)})
+    keys = [
+        {"county": county, "key_hash": key, "member_id": one}
+        for one, (_, _, own) in rows.items()
+        for key in own
+    ]
+    if keys:
+        conn.execute(_ADD_KEYS, keys)
+
+
+def drop_features(conn: Connection, county: str, member_ids: Collection[str]) -> None:
+    """Forget what these members were compared by: they are void, or were never there."""
+    if member_ids:
+        for statement in (_DROP_KEYS, _DROP_FEATURES):
+            conn.execute(statement, {"county": county, "ids": list(member_ids)})
+
+
+_ADD_KEYS = insert(match_key)
+_DROP_KEYS = delete(match_key).where(in_county(match_key.c.member_id, "ids"))
+_DROP_FEATURES = delete(match_features).where(in_county(match_features.c.member_id, "ids"))
+
+
+def sharing(conn: Connection, county: str, keys: Iterable[str]) -> dict[str, list[str]]:
+    """Return the members that have each of these keys; keys that too many share are left out."""
+    found: dict[str, list[str]] = {}
+    rows = conn.execute(
+        _SHARING, {"county": county, "keys": sorted(keys), "most": MOST_SHARING + 1}
+    )
+    for key, member_id in rows:
+        found.setdefault(key, []).append(member_id)
+    return {key: members for key, members in found.items() if len(members) <= MOST_SHARING}
+
+
+_counted = (
+    select(
+        match_key.c.key_hash,
+        match_key.c.member_id,
+        func.row_number()
+        .over(partition_by=match_key.c.key_hash, order_by=match_key.c.member_id)
+        .label("place"),
+    )
+    .where(in_county(match_key.c.key_hash, "keys"))
+    .subquery()
+)
+_SHARING = select(_counted.c.key_hash, _counted.c.member_id).where(
+    _counted.c.place <= bindparam("most")
+)
+
+
+def model_made_at(conn: Connection, county: str) -> int | None:
+    """Return when the county's own model was made, None where it has none."""
+    return conn.execute(_MADE_AT, {"county": county}).scalar()
+
+
+_MADE_AT = select(linkage_model.c.made_at_ms).where(linkage_model.c.county == bindparam("county"))
+
+
+def stored_model(conn: Connection, county: str) -> Mapping[str, Any]:
+    """Return the county's own model."""
+    query = select(linkage_model.c.model).where(linkage_model.c.county == county)
+    return dict(conn.execute(query).scalar_one())
+
+
+def put_model(conn: Connection, county: str, model: Mapping[str, Any], *, now_ms: int) -> None:
+    """Store the county's own model in place of the former."""
+    row = {"county": county, "made_at_ms": now_ms, "model": dict(model)}
+    conn.execute(upsert(conn, linkage_model, ["county"]), row)
