@@ -15,9 +15,6 @@ from builders import (
     an_id_number,
 )
 
-from server.linkage.levels import COMPARISONS, DIFFERENT
-from server.linkage.score import PRIOR
-from server.web.pair_view import line_words
 from tests.web.office import Office
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -147,13 +144,3 @@ def test_nonsense_is_refused_and_nothing_is_decided(office: Office) -> None:
     assert office.post("/duplicates/a/b", {"decision": "merged"}).status_code == 404
     assert office.browser.get("/persons/0000000000000").status_code == 404
     assert address in office.browser.get("/duplicates").text
-
-
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_every_level_has_its_words(lang: str) -> None:
-    levels = {
-        (c.name, name) for c in COMPARISONS for name in [*(one.name for one in c.levels), DIFFERENT]
-    }
-    for comparison, level in {*levels, (PRIOR, "any_two")} - {("employer", DIFFERENT)}:
-        words = line_words({"comparison": comparison, "level": level}, lang)
-        assert comparison not in words, (comparison, level)
