@@ -54,4 +54,4 @@ def test_a_sync_without_a_signal_says_so_and_can_be_tried_again(phone: Callable[
     again = driver.find(kind="BigButton", where=lambda w: w.words == "再同步")
     assert not again.disabled
     driver.tap_text("回首页")
-    assert driver.screen == "villages"
+    assert driver.screen == "today"

@@ -57,7 +57,10 @@ def test_every_screen_can_be_touched_and_read(phone: Callable[..., Driver], scal
         driver.settle()
         faults.extend(f"{place}: {fault}" for fault in layout_faults(driver))
 
+    look("today")
+    driver.tap_text("各村名单")
     look("villages")
+    driver.back()
     driver.tap_icon("设置")
     look("settings")
     driver.back()

@@ -43,6 +43,7 @@ def test_a_family_of_four_is_registered_by_touch_and_waits_for_the_sync(
     assert [i["wants_job"] for i in kept.intentions] == ["1", "4"]
     assert all(c["given"] for c in kept.consents)
     driver.back()
+    driver.back()
     assert driver.sees("1户等待同步")
 
 
@@ -93,8 +94,7 @@ def test_the_button_that_leads_on_is_always_at_the_same_place(phone: Callable[..
 
 def test_what_came_back_is_mended_where_the_reviewer_spoke(phone: Callable[..., Driver]):
     driver = phone()
-    driver.tap_text("县里退回1户,请先改")
-    driver.tap(driver.find(kind="HouseholdRow"))
+    driver.tap(driver.find(kind="WaitingCard", where=lambda card: card.icon == "returned"))
     household_id = driver.app.visit.household_id
     assert driver.sees("身份证照片请重核")
     driver.tap_text("去改退回的地方")
@@ -106,7 +106,7 @@ def test_what_came_back_is_mended_where_the_reviewer_spoke(phone: Callable[..., 
     driver.tap_text("完成")
     driver.back()
     driver.tap_text("提交")
-    driver.until(lambda: driver.screen == "households")
+    driver.until(lambda: driver.screen == "today")
     store = driver.app.store
     assert bundle(store, household_id).members[0]["phone"] == "13900139000"
     assert next(r for r in households(store) if r.id == household_id).state == "waiting"

@@ -1,0 +1,138 @@
+"""The day's first screen: how far, what came back, who lives next door, what to finish, the way to sync."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
+from kivy.uix.anchorlayout import AnchorLayout
+
+from mobile.screens.screen import PhoneScreen
+from mobile.screens.states import STATE_LOOKS
+from mobile.storage.records import HouseholdRow
+from mobile.theme import theme, ui
+from mobile.widgets import load_kv
+from mobile.widgets.kit import BigButton, TapCard
+from mobile.widgets.words import Words
+
+MOST = 3
+"""Returned households and drafts that stand here; the lists have all."""
+
+
+class Ring(AnchorLayout):
+    """How much is done, as a ring around the figure."""
+
+    value = NumericProperty(0.0)
+    figure = StringProperty("")
+    below = StringProperty("")
+
+
+class WaitingCard(TapCard):
+    """A household that asks something: who, where, and why it stands here."""
+
+    head = StringProperty("")
+    title = StringProperty("")
+    words = StringProperty("")
+    icon = StringProperty("")
+    ink = ListProperty([0, 0, 0, 1])
+
+
+class TodayScreen(PhoneScreen):
+    """The cadre's day."""
+
+    greeting = StringProperty("")
+    day = StringProperty("")
+    share = NumericProperty(0.0)
+    figure = StringProperty("")
+    left = StringProperty("")
+    clock_words = StringProperty("")
+    waiting = NumericProperty(0)
+    last_sync = StringProperty("")
+    has_households = BooleanProperty(True)
+
+    def enter(self, **_: Any) -> None:
+        """Count anew: a visit or a sync may have ended since."""
+        from mobile.forms.today import today
+
+        phone = self.phone
+        day = today(phone.store, phone.today())
+        self.greeting = phone.store.cadre()
+        self.day = phone.day_in_words()
+        self.clock_words = ui("clock_behind", day=self.day) if day.is_clock_behind else ""
+        self.has_households = bool(day.total)
+        self.share = day.done / day.total if day.total else 0
+        self.figure = f"{day.done} / {day.total}"
+        left = day.total - day.done
+        self.left = ui("left_to_visit", count=left) if left else ui("all_visited")
+        self.waiting = day.waiting
+        self.last_sync = phone.last_sync_in_words()
+        self._show_returned(day.returned)
+        self._show_rows("next_door", [day.next_door] if day.next_door else [])
+        self._show_rows("drafts", day.drafts)
+
+    def _show_returned(self, returned: Any) -> None:
+        rows = [(one.row, one.reason or ui("returned_see_fields")) for one in returned]
+        self._fill("returned", rows, "returned", theme.warm)
+        if len(rows) > MOST:
+            more = BigButton(look="plain", words=ui("returned_all", count=len(rows)))
+            more.bind(on_release=lambda _: self.phone.go("households", village_code=None))
+            self.ids.returned.add_widget(more)
+
+    def _show_rows(self, place: str, rows: Any) -> None:
+        looks = {
+            "next_door": ("house", theme.green),
+            "drafts": (STATE_LOOKS["draft"][1], theme.slate),
+        }
+        where = [(row, self._where(row)) for row in rows]
+        self._fill(place, where, *looks[place])
+
+    def _fill(self, place: str, rows: list[tuple[HouseholdRow, str]], icon: str, ink: Any) -> None:
+        stack = self.ids[place]
+        stack.clear_widgets()
+        if rows:
+            head = ui(f"today_{place}", count=len(rows))
+            stack.add_widget(Words(words=head, bold=True))
+        for row, words in rows[:MOST]:
+            card = WaitingCard(title=self._called(row), words=words, icon=icon, ink=ink)
+            card.bind(on_release=partial(self._open, row))
+            stack.add_widget(card)
+
+    def _called(self, row: HouseholdRow) -> str:
+        return row.head_name or row.address or ui("no_name_yet")
+
+    def _where(self, row: HouseholdRow) -> str:
+        people = ui("people_count", count=row.member_count)
+        return "·".join(
+            filter(None, (self.phone.village_name(row.village_code), row.address, people))
+        )
+
+    def _open(self, row: HouseholdRow, *_: Any) -> None:
+        self.phone.open_visit(row.id, row.village_code)
+
+    def search(self) -> None:
+        """Find somebody."""
+        self.phone.go("search")
+
+    def villages(self) -> None:
+        """Show the villages."""
+        self.phone.go("villages")
+
+    def help(self) -> None:
+        """Show what to do in the usual cases."""
+        self.phone.go("help")
+
+    def settings(self) -> None:
+        """Show the settings."""
+        self.phone.go("settings")
+
+    def sync(self) -> None:
+        """Go and sync."""
+        self.phone.go("sync", start=True)
+
+    def back(self) -> bool:
+        """The first screen: the app may be left."""
+        return False
+
+
+load_kv(__file__)
