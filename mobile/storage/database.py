@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mobile.storage.cipher import connect_encrypted, encrypt, is_plain
 from shared_schemas import SCHEMA_VERSION, ids
 from shared_schemas.fields import Declared
 from shared_schemas.records import RecordKind, record_kinds
@@ -37,9 +38,10 @@ class PhoneFull(Exception):  # noqa: N818 - named after what the cadre meets
 class Store:
     """The open database. May be used from several threads; each gets a connection of its own."""
 
-    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], int], key: bytes | None = None) -> None:
         self.path = path
         self.clock = clock
+        self._key = key
         self.sync_lock = threading.Lock()
         """Held while a sync runs: one at a time."""
         self._of_thread = threading.local()
@@ -53,7 +55,11 @@ class Store:
         if connection is None:
             if self._closed:
                 raise RuntimeError("the store is closed")
-            connection = _connect(self.path)
+            connection = (
+                _connect(self.path)
+                if self._key is None
+                else _prepared(connect_encrypted(self.path, self._key, timeout_s=BUSY_TIMEOUT_S))
+            )
             self._of_thread.connection = connection
             self._open.append(connection)
         return connection
@@ -126,16 +132,24 @@ _NO_ROOM = (
 
 
 def open_store(
-    path: str | Path, *, clock: Callable[[], int] = now_ms, no_backup_path: Path | None = None
+    path: str | Path,
+    *,
+    key: bytes | None = None,
+    clock: Callable[[], int] = now_ms,
+    no_backup_path: Path | None = None,
 ) -> Store:
     """Open the database; it is made or migrated. Costs the import of sqlite-utils: after the first frame.
 
+    With its key (`mobile.storage.key`) it is encrypted; a plain one of an older app is encrypted
+    first. The app never opens it without, but for a developer who asked for `--plain`; tests may.
     `no_backup_path` names a file that backups of the phone leave out. Where it disagrees with the
     database, this is a restored or copied phone, and it takes a new incarnation (sync.md 3.7).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = Store(path, clock)
+    if key is not None and is_plain(path):
+        encrypt(path, key)
+    store = Store(path, clock, key)
     with store.writing() as connection:
         _migrate(connection)
         if no_backup_path is not None:
@@ -146,12 +160,16 @@ def open_store(
     return store
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> Any:
     # A store is closed from one thread, so a connection may be closed by another than its own.
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
+    return _prepared(connection)
+
+
+def _prepared(connection: Any) -> Any:
     connection.execute("PRAGMA journal_mode=WAL")
     # NORMAL may lose the last commits when the battery is pulled out.
     connection.execute("PRAGMA synchronous=FULL")

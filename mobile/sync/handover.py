@@ -21,7 +21,8 @@ from typing import Any
 
 from mobile.device import device
 from mobile.storage import inbox, outbox
-from mobile.storage.database import Store, get, put
+from mobile.storage.cipher import database_errors
+from mobile.storage.database import PhoneFull, Store, get, put
 from mobile.sync.client import Client, CutShort, NotEnrolled, NotOurServer, Refused, SyncError
 from mobile.sync.packing import packed
 from shared_schemas import handover, ids, wire
@@ -142,7 +143,7 @@ def write_bundle(store: Store) -> Bundle | None:
         bundle = Bundle(str(path), changes, left, at_ms)
         with store.writing() as connection:
             put(connection, "bundle", asdict(bundle))
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, PhoneFull, *database_errors()) as error:
         raise NoRoom from error
     return bundle
 
@@ -191,7 +192,7 @@ def take_receipt(store: Store, path: str | Path) -> Receipt:
         with store.writing() as connection:
             for chunk in opened.chunks:
                 receipt = _take_part(connection, wire.unpack(chunk), receipt)
-    except sqlite3.OperationalError as error:
+    except (PhoneFull, *database_errors()) as error:
         raise NoRoom from error
     return receipt
 
@@ -252,7 +253,7 @@ def carry_in(store: Store, path: str | Path) -> Carried:
     try:
         _write(_waiting_path(store, digest), data)
         _remember(store, given)
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, PhoneFull, *database_errors()) as error:
         raise NoRoom from error
     return given
 
