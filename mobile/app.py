@@ -33,6 +33,7 @@ SCREENS = {
     "enrol": ("mobile.screens.enrol", "EnrolScreen"),
     "today": ("mobile.screens.today", "TodayScreen"),
     "search": ("mobile.screens.search", "SearchScreen"),
+    "benefits": ("mobile.screens.benefits", "BenefitsScreen"),
     "help": ("mobile.screens.help", "HelpScreen"),
     "villages": ("mobile.screens.villages", "VillagesScreen"),
     "households": ("mobile.screens.households", "HouseholdsScreen"),

@@ -500,6 +500,10 @@ class Visit:
             phone_households=lambda phone, home: records.phone_households(self.store, phone, home),
         )
 
+    def bundle(self) -> Bundle:
+        """Return the household as a submit would leave it."""
+        return self._bundle(self._submitted())
+
     def _bundle(self, forms: list[RecordForm]) -> Bundle:
         return bundle_of(
             [(form.kind, {**self._final(form), "id": form.record_id}) for form in forms]

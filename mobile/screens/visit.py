@@ -188,6 +188,10 @@ class VisitScreen(PhoneScreen):
         member = self.phone.visit.add_member()
         self.open_record({member.record_id})
 
+    def show_benefits(self) -> None:
+        """Show what this family could get."""
+        self.phone.go("benefits")
+
     def show_problems(self) -> None:
         """Show what is missing or doubtful."""
         self.phone.visit.show_missing = True

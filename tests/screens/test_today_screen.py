@@ -101,3 +101,17 @@ def test_the_day_search_and_help_can_be_touched_and_read(
         driver.settle()
         faults += [f"{name}: {fault}" for fault in layout_faults(driver)]
     assert faults == []
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_what_a_family_could_get_is_one_touch_from_the_household(
+    phone: Callable[..., Driver], scale: float
+):
+    driver = phone(font_scale=scale)
+    driver.tap(driver.find(kind="WaitingCard", where=lambda card: card.icon == "house"))
+    driver.tap_text("这家能享受什么")
+    assert driver.screen == "benefits"
+    assert driver.sees("由县里按文件决定")
+    assert layout_faults(driver) == []
+    driver.back()
+    assert driver.screen == "visit"
