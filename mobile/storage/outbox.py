@@ -427,6 +427,16 @@ def answered_up_to(connection: sqlite3.Connection) -> int:
     return int(row[0] or 0)
 
 
+def answered_before(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the highest answered n of each earlier incarnation of which changes are kept."""
+    rows = connection.execute(
+        "SELECT incarnation, max(n) FROM outbox WHERE state = 'acked' AND incarnation <> ?"
+        " GROUP BY incarnation ORDER BY incarnation",
+        (get(connection, "incarnation"),),
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
 def lives(connection: sqlite3.Connection) -> list[str]:
     """Return this incarnation and the earlier ones whose answered changes are still kept."""
     present = get(connection, "incarnation")
@@ -508,7 +518,12 @@ def prune(connection: sqlite3.Connection, now_ms: int, backed_up_ms: int | None)
     by years.
     """
     before_ms = min(now_ms - KEPT_MS, (backed_up_ms or 0) - BACKUP_MARGIN_MS)
-    old = "state = 'acked' AND covered = 1 AND answered_at_ms < ?"
+    # Nor of one that outdoes an older one which is still held: the record would show that again.
+    old = (
+        "state = 'acked' AND covered = 1 AND answered_at_ms < ? AND NOT EXISTS ("
+        "SELECT 1 FROM outbox AS older WHERE older.record_id = outbox.record_id"
+        " AND older.covered = 0 AND older.id < outbox.id)"
+    )
     counts = dict(get(connection, "let_go", {}))
     for outcome, count in connection.execute(
         f"SELECT outcome, count(*) FROM outbox WHERE {old} AND incarnation = ? GROUP BY outcome",  # noqa: S608

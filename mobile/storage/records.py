@@ -75,11 +75,12 @@ def refresh(connection: sqlite3.Connection, kind_name: str, record_id: str) -> N
         f'SELECT server FROM "{kind_name}" WHERE id = ?',  # noqa: S608
         (record_id,),
     ).fetchone()
-    pending = connection.execute(
-        'SELECT kind, schema, "values" FROM outbox'
-        " WHERE record_id = ? AND kind = ? AND covered = 0 ORDER BY id",
-        (record_id, kind_name),
-    ).fetchall()
+    pending = _over_the_countys(
+        connection.execute(
+            "SELECT * FROM outbox WHERE record_id = ? AND kind = ? ORDER BY id",
+            (record_id, kind_name),
+        )
+    )
     server = json.loads(row["server"]) if row and row["server"] else None
     if server is None and not pending:
         connection.execute(f'DELETE FROM "{kind_name}" WHERE id = ?', (record_id,))  # noqa: S608
@@ -90,14 +91,33 @@ def refresh(connection: sqlite3.Connection, kind_name: str, record_id: str) -> N
             (record_id,),
         )
     values = dict(server or {})
-    for change in pending:
-        values.update(values_of(change))
+    for _, own in pending:
+        values.update(own)
     cells = [encode(field, values.get(name)) for name, field in kind.fields.items()]
     assignments = ", ".join(f'"{name}" = ?' for name in kind.fields)
     connection.execute(
         f'UPDATE "{kind_name}" SET {assignments} WHERE id = ?',  # noqa: S608
         (*cells, record_id),
     )
+
+
+def _over_the_countys(
+    changes: Iterable[sqlite3.Row],
+) -> list[tuple[sqlite3.Row, dict[str, Any]]]:
+    """Return a record's own changes that the county has not shown back, with what they still show.
+
+    `changes` are all that are kept, in order. One that is held may be older than one that the county
+    has shown back since: of what that one wrote it shows no more.
+    """
+    found = []
+    outdone: set[str] = set()
+    for change in reversed(list(changes)):
+        own = values_of(change)
+        if not change["covered"]:
+            found.append((change, {name: own[name] for name in own if name not in outdone}))
+        elif change["resolution"] != "dismissed":
+            outdone |= own.keys()
+    return found[::-1]
 
 
 def values_of(change: sqlite3.Row) -> dict[str, Any]:
@@ -113,14 +133,16 @@ def _values(kind: RecordKind, row: sqlite3.Row) -> dict[str, Any]:
 def shown_records(connection: sqlite3.Connection, household_id: str) -> list[Shown]:
     """Return every record of a household as displayed, void ones included, the household first."""
     sources: dict[str, dict[str, tuple[str, int]]] = defaultdict(dict)
+    of_record: dict[str, list[sqlite3.Row]] = defaultdict(list)
     for change in connection.execute(
-        'SELECT kind, record_id, epoch, base, schema, "values" FROM outbox'
-        " WHERE household_id = ? AND covered = 0 ORDER BY id",
-        (household_id,),
+        "SELECT * FROM outbox WHERE household_id = ? ORDER BY id", (household_id,)
     ):
-        for name in values_of(change):
-            # The first change of a field saw the oldest version; a later one inherits its base.
-            sources[change["record_id"]].setdefault(name, (change["epoch"], change["base"]))
+        of_record[change["record_id"]].append(change)
+    for record_id, changes in of_record.items():
+        for change, own in _over_the_countys(changes):
+            for name in own:
+                # The first change of a field saw the oldest version; a later one inherits its base.
+                sources[record_id].setdefault(name, (change["epoch"], change["base"]))
     found = []
     for kind in record_kinds():
         column = "id" if kind.name == "household" else "household_id"

@@ -233,7 +233,8 @@ class _Attempt:
         connection = self.store.connection
         incarnation, cursor = get(connection, "incarnation"), get(connection, "cursor")
         known, answered = get(connection, "hello"), outbox.answered_up_to(connection)
-        answer = self.insist(partial(client.hello, incarnation, cursor, known, answered))
+        before = outbox.answered_before(connection)
+        answer = self.insist(partial(client.hello, incarnation, cursor, known, answered, before))
         epoch = get(connection, "epoch")
         stored: dict[str, tuple[int, str | None]] = {}
         if epoch is not None and epoch != answer["epoch"]:

@@ -195,16 +195,22 @@ class Client:
         cursor: str | None = None,
         known: Mapping[str, Any] | None = None,
         answered: int = 0,
+        before: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
         """Ask what the server knows of this phone; the answer is `messages.HelloAnswer`.
 
         `cursor` is where the last pull ended, `known` the last answer with its `mark`: what has not
         changed since is not sent again, and the answer that has not changed at all is `known`.
-        `answered` is the highest n that has an answer: a server that does not know it went back.
+        `answered` is the highest n that has an answer, `before` the same of earlier incarnations: a
+        server that does not know one of them went back.
         """
         query: dict[str, Any] = {"incarnation": incarnation}
         if answered:
             query["answered"] = answered
+        if before:
+            query["before"] = ",".join(
+                f"{life}-{n}" for life, n in list(before.items())[:MOST_LIVES]
+            )
         headers = {"Accept": PACKED}
         if cursor is not None:
             query["cursor"] = cursor
@@ -411,6 +417,9 @@ def _lines(got: requests.Response) -> Iterator[list[dict[str, Any]]]:
     if not unpacker.eof or rest:
         raise CutShort
 
+
+MOST_LIVES = 20
+"""Earlier incarnations told in one hello; a phone has one more for each time that it was restored."""
 
 LINES_AT_ONCE = 10
 

@@ -76,6 +76,14 @@ class HelloQuery(ma.Schema):
         validate=validate.Range(0, SAFE_INTEGER),
         metadata={"description": "highest n of the incarnation that has an answer"},
     )
+    before = ma.fields.String(
+        validate=validate.Regexp(
+            r"^[0-9a-hjkmnp-tv-z]{13}-\d{1,15}(,[0-9a-hjkmnp-tv-z]{13}-\d{1,15}){0,19}$"
+        ),
+        metadata={
+            "description": "the same of earlier incarnations: `incarnation-n`, commas between"
+        },
+    )
 
 
 class OutcomesQuery(ma.Schema):
@@ -161,9 +169,11 @@ def enrol(given: dict[str, Any]) -> dict[str, Any]:
 def hello(given: dict[str, Any]) -> Response:
     """Say what a phone needs to know before it syncs, and whether there is anything new."""
     here, device, now_ms = server(), current_device(), server().now_ms()
+    lives = (life.split("-") for life in given.pop("before", "").split(",") if life)
+    before = {life: int(n) for life, n in lives}
     try:
         with reading(here.engine) as conn:
-            answer = say_hello(conn, device, **given, now_ms=now_ms)
+            answer = say_hello(conn, device, **given, before=before, now_ms=now_ms)
     except RolledBack as met:
         _begin_epoch(met)
         with reading(here.engine) as conn:

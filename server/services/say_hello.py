@@ -35,13 +35,15 @@ def say_hello(
     cursor: str | None = None,
     places: str | None = None,
     answered: int = 0,
+    before: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return the answer as `messages.HelloAnswer` describes it.
 
     An incarnation that is another phone's counts as unheard of: pushing under it is refused as
     forked. `cursor` is where the phone's last pull ended; RolledBack as in `build_pull`. `places`
     names the list of divisions that it has (`places_mark`). `answered` is the highest n of the
-    incarnation that this database, by its epoch, has answered: RolledBack where it does not know it.
+    incarnation that this database, by its epoch, has answered, and `before` the same of the phone's
+    earlier incarnations: RolledBack where it does not know one of them.
     """
     county = device.county
     known = incarnation_of(conn, county, incarnation)
@@ -55,8 +57,11 @@ def say_hello(
     mark = places_mark(divisions)
     backed_up = meta_value(conn, BACKED_UP)
     epoch = epoch_of(conn)
-    if answered > acked and (known is None or is_own) and _is_of(cursor, epoch):
-        raise RolledBack(epoch)
+    if _is_of(cursor, epoch):
+        for life, n in {**(before or {}), incarnation: answered}.items():
+            then = incarnation_of(conn, county, life)
+            if n > (then.acked_n if then else 0) and (not then or then.device_id == device.id):
+                raise RolledBack(epoch)
     answer: dict[str, Any] = {
         "protocol": PROTOCOL,
         "schema": SCHEMA_VERSION,

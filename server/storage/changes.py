@@ -419,7 +419,8 @@ def _tell_twins(conn: Connection, county: str, settled: LoggedChange) -> None:
             outcome=settled.outcome.value,
             seq=settled.seq,
             reason=settled.reason,
-            resolution=settled.resolution,
+            # One that waits on, for another reason perhaps, waits once.
+            resolution=settled.resolution or AGAIN,
             note=settled.note,
         )
     )

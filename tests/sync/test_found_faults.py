@@ -13,6 +13,7 @@ from sqlalchemy import Engine, update
 from mobile.storage import outbox
 from mobile.storage.database import Store, tick
 from mobile.sync.attempt import sync_once
+from server.services.apply_changes import Author, apply_held
 from server.services.decide_conflict import decide_conflict
 from server.services.held import apply_held_change, close_held_change
 from server.services.receive_push import read_outcomes
@@ -245,3 +246,42 @@ def test_the_author_of_a_held_change_that_came_twice_hears_what_becomes_of_the_f
         )  # fmt: skip
         [told] = read_outcomes(conn, copied.device, copied.incarnation, 1, 1)
     assert (told["resolution"], told["note"]) == ("dismissed", "册号不对")
+
+
+def test_a_held_edit_that_came_again_waits_once_whatever_is_tried_with_it(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    phone.submit(family)
+    seen = seq_of(engine, "member", family.member)
+    edit = Change(phone.n + 1, "member", family.member, seen, NOW_MS, {"education": "no such code"})
+    phone.push([edit])
+    copied = replace(phone, incarnation=ids.incarnation_id(78), n=0)
+    copied.push([replace(edit, n=1)])
+    [held] = waiting(engine)
+    with writing(engine) as conn:
+        apply_held(
+            conn, COUNTY, [(held["incarnation"], held["n"])],
+            by=Author(COUNTY, "county", REVIEWER.id, None, COUNTY, "county"), now_ms=NOW_MS,
+        )  # fmt: skip
+    assert len(waiting(engine)) == 1
+
+
+def test_a_restored_phone_notices_a_server_that_was_copied_back_by_its_earlier_life(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    phone.submit(family)
+    phone.pull()
+    epoch = phone.hello()["epoch"]
+    later = ids.incarnation_id(79)
+
+    def hello(answered: int) -> str:
+        query = {"incarnation": later, "cursor": phone.cursor,
+                 "before": f"{phone.incarnation}-{answered}"}  # fmt: skip
+        answer = phone.client.get("/sync/v1/hello", query_string=query, headers=phone.headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json["epoch"]
+
+    assert hello(phone.n) == epoch
+    assert hello(phone.n + 1) != epoch

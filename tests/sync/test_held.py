@@ -12,8 +12,9 @@ from sqlalchemy import select, update
 
 from mobile.forms.matters import matters
 from mobile.storage import outbox, records
-from mobile.storage.database import Store, tick
+from mobile.storage.database import Store, get, tick
 from mobile.storage.outbox import NewChange
+from mobile.storage.records import refresh
 from mobile.sync.attempt import sync_once
 from server.services import apply_changes
 from server.services.sign_in import hash_password
@@ -199,6 +200,29 @@ def test_held_change_stays_in_sight_until_the_county_settles_it(
     sync(one)
     assert shown(one, home, wife)["education"] == "60"
     assert records.household_row(one, home).state == records.SYNCED  # type: ignore[union-attr]
+
+
+def test_a_held_change_does_not_come_up_again_over_a_newer_one_that_the_county_has(
+    county: County, one: Store, home: str
+) -> None:
+    """Else the cadre sees his own older answer, and writes over the newer one without having seen it."""
+    wife = members(one, home)[1]
+    scope = get(one.connection, "scope")
+    edit(one, home, "member", wife, education="60")
+    set_devices(county, scope=another_village(county))
+    assert sync_once(one).held == 1
+    set_devices(county, scope=scope)
+    sync(one)
+    edit(one, home, "member", wife, education="40")
+    sync(one)
+    sync(one)
+    assert county.values("member", wife)["education"] == "40"
+    assert shown(one, home, wife)["education"] == "40"
+    assert records.household_row(one, home).state == records.HELD  # type: ignore[union-attr]
+    with one.writing() as connection:  # a year later the newer one is still known
+        outbox.prune(connection, 2**50, 2**50)
+        refresh(connection, "member", wife)
+    assert shown(one, home, wife)["education"] == "40"
 
 
 def test_a_household_closed_while_its_cadre_is_at_work_in_it_stays_in_his_hands(
