@@ -13,7 +13,17 @@ from server.api.problems import ProblemApi, handle_errors, is_api_request
 from server.observe import configure_logs, observe
 from server.settings import Settings, secret_key_of
 from server.storage.engine import open_engine
-from server.web import accounts, conflicts, duplicates, elsewhere, home, pages, review, roster
+from server.web import (
+    accounts,
+    conflicts,
+    duplicate_households,
+    duplicates,
+    elsewhere,
+    home,
+    pages,
+    review,
+    roster,
+)
 from server.web import handover as handover_page
 from server.web import labour as labour_pages
 from shared_schemas.errors import ChushanError, ErrorCode
@@ -65,6 +75,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> 
         review,
         conflicts,
         duplicates,
+        duplicate_households,
         elsewhere,
         roster,
         handover_page,

@@ -36,6 +36,11 @@ _STEPS = {
     "--clusters", type=click.Path(path_type=Path), help="Write every record with its person here."
 )
 @click.option(
+    "--households",
+    type=click.Path(path_type=Path),
+    help="Write the household lists that may be one household here.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["duckdb", "spark"]),
     default="duckdb",
@@ -44,7 +49,12 @@ _STEPS = {
 )
 @click.option("--county", help="Without --input: this county only, as 6 digits.")
 def command(
-    source: Path | None, output: Path | None, clusters: Path | None, engine: str, county: str | None
+    source: Path | None,
+    output: Path | None,
+    clusters: Path | None,
+    households: Path | None,
+    engine: str,
+    county: str | None,
 ) -> None:
     """Find the same person registered twice.
 
@@ -52,9 +62,12 @@ def command(
     village_code, household_id, relation, head_name (only record_id is needed; others are ignored)
     gives pairs with record_id_l, record_id_r, match_weight, probability and verdict: `same` where a
     machine may link, `candidate` where a person should look. Beside OUTPUT stands a .json with the
-    model, the thresholds and the counts.
+    model, the thresholds and the counts. --households gives household_id_l, household_id_r, shared
+    (how many people stand on both lists), reason and verdict of the lists that are (`same`) or may
+    be (`candidate`) one household; the input then needs household_id.
 
-    Without --input, the pairs found among a county's members go to its page 疑似重复.
+    Without --input, the pairs found among a county's members go to its page 疑似重复, households that
+    may be listed twice to 一户两登.
     """
     from server.linkage.files import BadFile
 
@@ -62,17 +75,19 @@ def command(
         if source is not None:
             if output is None:
                 raise click.UsageError("--input 需要 --output · --input needs --output")
-            _link_file(source, output, clusters, engine)
+            _link_file(source, output, clusters, households, engine)
         else:
             _link_counties(engine, county)
     except BadFile as error:
         raise click.ClickException(str(error)) from error
 
 
-def _link_file(source: Path, output: Path, clusters: Path | None, engine: str) -> None:
+def _link_file(
+    source: Path, output: Path, clusters: Path | None, households: Path | None, engine: str
+) -> None:
     from server.linkage import batch, files
 
-    for path in (output, *([clusters] if clusters else [])):
+    for path in filter(None, (output, clusters, households)):
         files.check_output(path)
     began = time.monotonic()
     said = _Progress(began)
@@ -88,6 +103,9 @@ def _link_file(source: Path, output: Path, clusters: Path | None, engine: str) -
     files.write_pairs(output, linked)
     if clusters is not None:
         files.write_clusters(clusters, linked)
+    homes = batch.households(linked, features) if households is not None else []
+    if households is not None:
+        files.write_households(households, homes)
     verdicts = Counter(pair.verdict for pair in linked.pairs)
     counts = {
         "records": features.num_rows,
@@ -96,6 +114,8 @@ def _link_file(source: Path, output: Path, clusters: Path | None, engine: str) -
         "candidate": verdicts["candidate"],
         "persons": len(set(linked.person_of.values())),
     }
+    if households is not None:
+        counts |= Counter(f"households_{pair.verdict}" for pair in homes)
     beside = {
         "counts": counts,
         "thresholds": {"same": batch.AUTOMATIC, "candidate": batch.CANDIDATE},
@@ -116,6 +136,7 @@ def _link_file(source: Path, output: Path, clusters: Path | None, engine: str) -
 def _link_counties(engine: str, county: str | None) -> None:
     from server.linkage import batch
     from server.services.candidates import compute_anew
+    from server.services.households_twice import find_all
     from server.services.link_register import (
         counties_with_members,
         keep_model,
@@ -133,9 +154,11 @@ def _link_counties(engine: str, county: str | None) -> None:
             if linked.model is not None:
                 keep_model(here.engine, one, linked.model, now_ms=wall_clock())
             count = propose_found(here.engine, one, linked.pairs, now_ms=wall_clock())
+            homes = find_all(here.engine, one, now_ms=wall_clock())
             click.echo(
-                f"{one}:{features.num_rows} 人,新的疑似重复 {count} 对"
-                f" · {features.num_rows} members, {count} new pairs to look at"
+                f"{one}:{features.num_rows} 人,新的疑似重复 {count} 对,新的一户两登 {homes} 对"
+                f" · {features.num_rows} members, {count} new pairs to look at,"
+                f" {homes} new pairs of households"
             )
 
 

@@ -24,6 +24,7 @@ from pyarrow import parquet
 
 from server.linkage.clusters import Link, constrained_clusters
 from server.linkage.gate import SOUNDS, may_ask, may_link
+from server.linkage.households import HEAD_CODE, HouseholdPair, Match, household_pairs
 from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, DIFFERENT, side_of
 from server.linkage.rows import plain_person
 from server.linkage.score import AUTOMATIC, CANDIDATE, LEAST_U, SHIPPED, Model, prior_of
@@ -204,6 +205,23 @@ def judged(pairs: Sequence[Pair], features: pa.Table) -> tuple[list[Pair], Mappi
     ]
     said.sort(key=lambda pair: (-pair.weight, pair.left, pair.right))
     return said, clusters.person_of
+
+
+def households(linked: Linked, features: pa.Table) -> list[HouseholdPair]:
+    """Return which lists are, or may be, one household, by who was found on both of them."""
+    wanted = ("record_id", "household_id", "relation", "name", "head")
+    columns = [features.column(name).to_pylist() for name in wanted]
+    homes, relations = {}, {}
+    for one, home, relation, name, head in zip(*columns, strict=True):
+        homes[one] = home
+        # Where a file does not tell the relation, the head is known by his name.
+        relations[one] = relation or (HEAD_CODE if name and name == head else None)
+    matches = (
+        Match(pair.left, pair.right, pair.verdict == "same", pair.weight)
+        for pair in linked.pairs
+        if pair.verdict == "same" or pair.weight >= AUTOMATIC
+    )
+    return household_pairs(matches, homes, relations)
 
 
 def _twins(table: Mapping[str, Sequence[Any]]) -> set[str]:

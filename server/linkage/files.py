@@ -16,10 +16,12 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from server.linkage.batch import Linked
+from server.linkage.households import HouseholdPair
 from server.linkage.rows import INPUT
 
 PAIRS = ("record_id_l", "record_id_r", "match_weight", "probability", "verdict")
 CLUSTERS = ("record_id", "person_id")
+HOUSEHOLDS = ("household_id_l", "household_id_r", "shared", "reason", "verdict")
 
 _ENCODINGS = ("utf-8-sig", "gb18030")
 
@@ -139,6 +141,23 @@ def write_clusters(path: Path, linked: Linked) -> None:
         },
         (pa.string(), pa.string()),
     )
+
+
+def write_households(path: Path, pairs: Sequence[HouseholdPair]) -> None:
+    """Write the pairs of lists, the surest first; several reasons stand with a + between them."""
+    columns = zip(
+        HOUSEHOLDS,
+        (
+            [pair.left for pair in pairs],
+            [pair.right for pair in pairs],
+            [pair.shared for pair in pairs],
+            ["+".join(pair.reasons) for pair in pairs],
+            [pair.verdict for pair in pairs],
+        ),
+        strict=True,
+    )
+    types = (pa.string(), pa.string(), pa.int64(), pa.string(), pa.string())
+    _write(path, dict(columns), types)
 
 
 def check_output(path: Path) -> None:

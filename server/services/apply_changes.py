@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.services.check_bundles import Author, check_bundles, store_checks
+from server.services.households_twice import households_written
 from server.services.persons import members_written
 from server.services.scope import in_scope
 from server.storage.changes import (
@@ -629,6 +630,7 @@ def _store(
         conn, county, households=bundles, now_ms=now_ms,
         members={draft.id for draft in touched if draft.kind == "member"},
     )  # fmt: skip
+    households_written(conn, county, bundles, now_ms=now_ms)
     logged = [_logged(work, edit, resolution) for edit in edits]
     add_changes(conn, county, [e for e, edit in zip(logged, edits, strict=True) if not edit.stored])
     set_outcomes(conn, county, [e for e, edit in zip(logged, edits, strict=True) if edit.stored])

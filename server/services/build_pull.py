@@ -34,7 +34,7 @@ from shared_schemas.protocol import MAX_PAGE, OLDEST_PULLED_SCHEMA, ROWS_PER_LIN
 from shared_schemas.records import RecordKind, record_kinds
 from shared_schemas.upgrade import row_down
 
-REVIEW_FIELDS = ("state", "comments", "decided_at_ms")
+REVIEW_FIELDS = ("state", "comments", "decided_at_ms", "same_as")
 PERSON_FIELDS = ("household_id", "person_id", "registrations")
 """Of registrations outside of its scope a phone learns that they exist, and no more."""
 CONFLICT_FIELDS = {

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from server.observe import log
 from server.services.candidates import Candidate, candidates_for, compared, refresh
+from server.services.households_twice import persons_decided
 from server.services.labourers import DIED, shares_with_firms
 from server.storage import persons as storage
 from server.storage.accounts import User
@@ -239,6 +240,7 @@ def decide_pair(
         note=reason,
     )  # fmt: skip
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=action,
+    persons_decided(conn, county, pair, now_ms=now_ms)
               target_kind="member", target_id=pair[0], detail=detail)  # fmt: skip
 
 
@@ -312,6 +314,7 @@ def _link(
 def clashes_of(conn: Connection, county: str, pair: Pair) -> list[Clash]:
     """Return what speaks against the person that would come of linking a pair."""
     together = {row.member_id for row in storage.members_of_persons(conn, county, pair)} | {*pair}
+    persons_decided(conn, county, pair, now_ms=now_ms)
     found = clashes(registrations(conn, county, together))
     for said, row in storage.pairs_of_members(conn, county, together).items():
         if row.state == NOT_SAME and set(said) <= together:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from server.storage.changes import count_held
+from server.storage.households_twice import pair_counts as household_pair_counts
 from server.storage.persons import OPEN, pair_counts
 from server.storage.tables import (
     audit,
@@ -318,6 +319,7 @@ def waiting_counts(conn: Connection, county: str, scope: str) -> dict[str, int]:
         "conflicts": conn.execute(open_ones).scalar_one(),
         "held": count_held(conn, county),
         "duplicates": pair_counts(conn, county, scope)[OPEN],
+        "duplicate_households": household_pair_counts(conn, county, scope)[OPEN],
     }
 
 
@@ -446,19 +448,28 @@ def coverage(conn: Connection, scope: str, *, county: str | None, width: int) ->
     """Return the coverage of every place below a scope; `width` is their number of digits.
 
     Surveyed is every household that a cadre sent at least once; the rest is from the register and
-    still to visit. `county` None spans the counties of a prefecture.
+    still to visit. `county` None spans the counties of a prefecture. A household that is listed
+    twice counts once, where the list stands that it is counted with.
     """
-    place = func.substr(review.c.village_code, 1, width)
-    inside = review.c.village_code.startswith(scope, autoescape=True)
+    counted = review.alias("counted")
+    village = func.coalesce(counted.c.village_code, review.c.village_code)
+    place = func.substr(village, 1, width)
+    home = func.coalesce(review.c.same_as, review.c.household_id)
+
+    def homes(*where: Any) -> Any:
+        return func.count(case((and_(*where), home)).distinct())
+
     query = (
         select(
             place.label("place"),
-            func.count().label("households"),
-            func.sum(case((review.c.state != "to_confirm", 1), else_=0)).label("surveyed"),
-            func.sum(case((_REVISED, 1), else_=0)).label("approved"),
-            func.sum(case((review.c.state == "returned", 1), else_=0)).label("returned"),
+            func.count(home.distinct()).label("households"),
+            homes(review.c.state != "to_confirm").label("surveyed"),
+            homes(_REVISED).label("approved"),
+            homes(review.c.state == "returned").label("returned"),
         )
-        .where(inside, review.c.state != "void",
+        .outerjoin(counted, and_(counted.c.county == review.c.county,
+                                 counted.c.household_id == review.c.same_as))
+        .where(village.startswith(scope, autoescape=True), review.c.state != "void",
                *([review.c.county == county] if county else []))
         .group_by(place)
         .order_by(place)
@@ -502,6 +513,11 @@ def day_figures(conn: Connection, county: str, scope: str, since_ms: int) -> Day
         return conn.execute(select(func.count()).select_from(table).where(*where)).scalar_one()
 
     decided = review.c.decided_at_ms >= since_ms
+    home = func.coalesce(review.c.same_as, review.c.household_id).distinct()
+
+    def count_homes(*where: Any) -> int:
+        return conn.execute(select(func.count(home)).where(mine, *where)).scalar_one()
+
     listed = and_(_within(labourer, county, scope), ~labourer.c.gone)
     is_one_of = and_(
         person_member.c.county == labourer.c.county,
@@ -517,9 +533,9 @@ def day_figures(conn: Connection, county: str, scope: str, since_ms: int) -> Day
 
     by_it = or_(person_member.c.person_id.is_(None), person_member.c.listed)
     return Day(
-        submitted=count(review, mine, review.c.submitted_at_ms >= since_ms),
-        approved=count(review, mine, review.c.state == "approved", decided),
-        returned=count(review, mine, review.c.state == "returned", decided),
+        submitted=count_homes(review.c.submitted_at_ms >= since_ms),
+        approved=count_homes(review.c.state == "approved", decided),
+        returned=count_homes(review.c.state == "returned", decided),
         changes=count(change, _within(change, county, scope),
                       change.c.received_at_ms >= since_ms),
         people=count_persons(listed),

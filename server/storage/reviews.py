@@ -29,7 +29,14 @@ class Review:
     approved_at_ms: int | None = None
 
 
-_KEPT = ("decided_by", "decided_at_ms", "approved_at_ms", "approved_values", "comments")
+_KEPT = (
+    "decided_by",
+    "decided_at_ms",
+    "approved_at_ms",
+    "approved_values",
+    "comments",
+    "same_as",
+)
 """What the county decided; a recheck never touches it."""
 
 

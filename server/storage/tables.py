@@ -298,11 +298,13 @@ review = _table(
     Column("decided_at_ms", BigInteger),
     Column("approved_at_ms", BigInteger),
     Column("approved_values", JsonText),
+    Column("same_as", String(17)),
 )
 """Review of a household bundle. `state`: to_confirm (from a roster), in_review, returned, approved,
 void. `comments`: [{kind, record_id, field, text}], the reviewer's words bound to fields.
 `bundle_seq`: highest seq of the bundle's records, so that a decision about an older state is
-refused. `approved_values`: [[kind, id, values]] of the version that lists still show."""
+refused. `approved_values`: [[kind, id, values]] of the version that lists still show. `same_as`: the household
+that this one is counted with where it is listed twice."""
 Index(None, review.c.county, review.c.state, review.c.lane)
 Index(None, review.c.county, review.c.seq)
 Index(None, review.c.county, review.c.village_code)
@@ -448,6 +450,30 @@ Index(None, person_member.c.county, person_member.c.person_id)
 Index(None, person_member.c.county, person_member.c.household_id)
 Index(None, person_member.c.county, person_member.c.seq)
 Index(None, person_member.c.county, person_member.c.village_code)
+
+household_pair = _table(
+    "household_pair",
+    _county(),
+    Column("left_id", String(17), primary_key=True),
+    Column("right_id", String(17), primary_key=True),
+    Column("shared", Integer, nullable=False),
+    Column("reasons", JsonText, nullable=False),
+    Column("facts", JsonText, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("stays", String(17)),
+    Column("links", JsonText, nullable=False),
+    Column("proposed_at_ms", BigInteger, nullable=False),
+    Column("decided_by", String(17)),
+    Column("decided_at_ms", BigInteger),
+    Column("note", Text),
+)
+"""Two household lists that may be one household listed twice, the lower id on the left. `state`: open,
+unsure, one or two. `reasons`: codes (`linkage.households.REASONS`). `facts`: what spoke for it when it
+was found or decided; two households are asked about again only when something new does. `stays`: of
+one household, the list that counts. `links`: [{left, right, before}], the members that the decision
+joined, and what was said of them before."""
+Index(None, household_pair.c.county, household_pair.c.state, household_pair.c.shared)
+Index(None, household_pair.c.county, household_pair.c.right_id)
 
 labourer = _table(
     "labourer",

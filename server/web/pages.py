@@ -29,6 +29,7 @@ _NAVIGATION = (
     ("review", "review.listing", OFFICE),
     ("conflicts", "conflicts.listing", OFFICE),
     ("duplicates", "duplicates.listing", OFFICE),
+    ("duplicate_households", "duplicate_households.listing", OFFICE),
     ("held", "conflicts.held", ("county",)),
     ("roster", "roster.listing", ("county",)),
     ("pulls", "labour_list.pulls", ("county",)),
