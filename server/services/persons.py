@@ -239,8 +239,8 @@ def decide_pair(
         conn, county, pair, state=decision.state, decided_by=user.id, decided_at_ms=now_ms,
         note=reason,
     )  # fmt: skip
-    add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=action,
     persons_decided(conn, county, pair, now_ms=now_ms)
+    add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=action,
               target_kind="member", target_id=pair[0], detail=detail)  # fmt: skip
 
 
@@ -273,6 +273,7 @@ def unlink(
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=UNLINKED,
               target_kind="member", target_id=pair[0],
               detail={"other": pair[1], "reason": said})  # fmt: skip
+    persons_decided(conn, county, pair, now_ms=now_ms)
     return pair
 
 
@@ -314,7 +315,6 @@ def _link(
 def clashes_of(conn: Connection, county: str, pair: Pair) -> list[Clash]:
     """Return what speaks against the person that would come of linking a pair."""
     together = {row.member_id for row in storage.members_of_persons(conn, county, pair)} | {*pair}
-    persons_decided(conn, county, pair, now_ms=now_ms)
     found = clashes(registrations(conn, county, together))
     for said, row in storage.pairs_of_members(conn, county, together).items():
         if row.state == NOT_SAME and set(said) <= together:
