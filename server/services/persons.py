@@ -42,11 +42,12 @@ from shared_schemas.golden import persons as persons_of
 from shared_schemas.ids import household_id as id_from_bits
 from shared_schemas.records.consent import SHARE_HR
 
-LINKED, NOT_ONE_PERSON, LEFT_UNSURE, UNLINKED = (
+LINKED, NOT_ONE_PERSON, LEFT_UNSURE, UNLINKED, REOPENED = (
     "pair_merged",
     "pair_not_same",
     "pair_unsure",
     "link_withdrawn",
+    "pair_reopened",
 )
 """Actions of the audit."""
 
@@ -244,6 +245,43 @@ def decide_pair(
               target_kind="member", target_id=pair[0], detail=detail)  # fmt: skip
 
 
+def take_back(
+    conn: Connection,
+    county: str,
+    pair: Pair,
+    *,
+    user: User,
+    now_ms: int,
+    new_id: Callable[[], str],
+) -> None:
+    """Take back what was decided about a pair, by a person or the machine: it waits again.
+
+    ChushanError: not_found outside the scope, wrong_state when nothing is decided.
+    """
+    pair = ordered(*pair)
+    wait_for_writers(conn, county)
+    row = storage.pair_to_decide(conn, county, pair)
+    if row is None or storage.pair_within(conn, county, user.scope, pair) is None:
+        raise ChushanError("not_found")
+    if row.state == MERGED:
+        link = storage.link_of_pair(conn, county, pair)
+        if link is None:
+            raise ChushanError("wrong_state", "这次合并已经撤销过了")
+        unlink(conn, county, link.id, user=user, now_ms=now_ms, new_id=new_id)
+        return
+    if row.state == OPEN:
+        raise ChushanError("wrong_state", "这一对还没有定")
+    storage.settle_pair(conn, county, pair, **_UNDECIDED)
+    add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=REOPENED,
+              target_kind="member", target_id=pair[0],
+              detail={"other": pair[1], "reason": None})  # fmt: skip
+
+
+_UNDECIDED: Mapping[str, Any] = {
+    "state": OPEN, "decided_by": None, "decided_at_ms": None, "note": None,
+}  # fmt: skip
+
+
 def unlink(
     conn: Connection,
     county: str,
@@ -254,7 +292,7 @@ def unlink(
     now_ms: int,
     new_id: Callable[[], str],
 ) -> Pair:
-    """Take a link back: everything is as if it had never been, and the pair waits again.
+    """Take a link back: everything is as if it had never been, and the pair stands as it stood before.
 
     ChushanError: not_found outside the scope, wrong_state when it was taken back already.
     """
@@ -270,11 +308,23 @@ def unlink(
         raise ChushanError("wrong_state", "这次合并已经撤销过了")
     said = reason.strip() or None
     _withdraw(conn, county, pair, link_id, by=user.id, reason=said, now_ms=now_ms)
+    parked = _parked_before(conn, county, pair)
+    if parked is not None:
+        storage.settle_pair(conn, county, pair, **parked)
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=UNLINKED,
               target_kind="member", target_id=pair[0],
               detail={"other": pair[1], "reason": said})  # fmt: skip
     persons_decided(conn, county, pair, now_ms=now_ms)
     return pair
+
+
+def _parked_before(conn: Connection, county: str, pair: Pair) -> dict[str, Any] | None:
+    """Return how somebody had left a pair as unsure before it was merged, None when nobody had."""
+    act = storage.last_act(conn, county, pair, (LEFT_UNSURE, REOPENED))
+    if act is None or act.action == REOPENED:
+        return None
+    return {"state": UNSURE, "decided_by": act.actor, "decided_at_ms": act.at_ms,
+            "note": act.detail["reason"]}  # fmt: skip
 
 
 def _withdraw(
@@ -291,9 +341,7 @@ def _withdraw(
     storage.withdraw_link(
         conn, county, link_id, withdrawn_by=by, withdrawn_at_ms=now_ms, withdrawn_reason=reason
     )
-    storage.settle_pair(
-        conn, county, pair, state=OPEN, decided_by=None, decided_at_ms=None, note=None
-    )
+    storage.settle_pair(conn, county, pair, **_UNDECIDED)
     derive(conn, county, together, now_ms=now_ms)
 
 

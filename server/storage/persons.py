@@ -11,13 +11,18 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Text,
     and_,
+    case,
     delete,
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
+    tuple_,
+    type_coerce,
     update,
 )
 
@@ -131,7 +136,34 @@ def pair_to_decide(conn: Connection, county: str, pair: tuple[str, str]) -> Row[
     return conn.execute(query).first()
 
 
-def _pairs_within(county: str, scope: str) -> Select[Any]:
+STRENGTHS = {"strong": (8.0, None), "middle": (4.0, 8.0), "weak": (None, 4.0)}
+"""How much a pair weighs, from and below, log2; from `strong` on it weighs what a machine may link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which pairs of a county are asked for: of a state, of which the reader may see both sides.
+
+    `reason`: a code that the pair was proposed for. `place`: the division that one side at least is
+    in. `strength`: a key of STRENGTHS. Empty asks nothing.
+    """
+
+    county: str
+    scope: str
+    state: str = OPEN
+    reason: str = ""
+    place: str = ""
+    strength: str = ""
+
+
+def _pairs_within(
+    county: str, scope: str, *, state: str = OPEN, place: str = ""
+) -> tuple[Select[Any], ColumnElement[Any]]:
+    """Return the pairs of which the reader may see both sides, and what their queue begins with.
+
+    What waits is begun with pairs of which both sides were approved, for these are counted twice in
+    every list and figure as long as they wait; what was decided, with the newest.
+    """
     member = record_tables()["member"]
     left, right = member.alias("l"), member.alias("r")
     sides = [
@@ -151,8 +183,25 @@ def _pairs_within(county: str, scope: str) -> Select[Any]:
         other.c.member_id == candidate_pair.c.right_id,
         one.c.person_id == other.c.person_id,
     )
-    return (
-        select(candidate_pair, user_account.c.name.label("decided_name"))
+    approved = [
+        exists().where(
+            review.c.county == candidate_pair.c.county,
+            review.c.household_id == side.c.household_id,
+            review.c.approved_at_ms.is_not(None),
+        )
+        for side in (left, right)
+    ]
+    first: ColumnElement[Any] = case((and_(*approved), 1), else_=0)
+    if state in (MERGED, NOT_SAME):
+        first = func.coalesce(candidate_pair.c.decided_at_ms, 0)
+    query = (
+        select(
+            candidate_pair,
+            user_account.c.name.label("decided_name"),
+            left.c.village_code.label("left_village"),
+            right.c.village_code.label("right_village"),
+            first.label("first"),
+        )
         .join(left, sides[0])
         .join(right, sides[1])
         .outerjoin(user_account, user_account.c.id == candidate_pair.c.decided_by)
@@ -162,38 +211,100 @@ def _pairs_within(county: str, scope: str) -> Select[Any]:
             or_(candidate_pair.c.state != OPEN, ~is_settled),
         )
     )
-
-
-def pairs(
-    conn: Connection, county: str, scope: str, state: str, *, limit: int, offset: int = 0
-) -> list[Row[Any]]:
-    """Return pairs of which the reader may see both sides, the likeliest first."""
-    query = (
-        _pairs_within(county, scope)
-        .where(candidate_pair.c.state == state)
-        .order_by(
-            candidate_pair.c.score.desc(), candidate_pair.c.left_id, candidate_pair.c.right_id
+    if place:
+        query = query.where(
+            or_(*(side.c.village_code.startswith(place, autoescape=True) for side in (left, right)))
         )
-        .limit(limit)
-        .offset(offset)
+    return query, first
+
+
+def _queue(wanted: Wanted) -> tuple[Select[Any], list[ColumnElement[Any]]]:
+    """Return the pairs that are wanted and the key of their order, from high to low."""
+    query, first = _pairs_within(
+        wanted.county, wanted.scope, state=wanted.state, place=wanted.place
     )
-    return list(conn.execute(query))
+    c = candidate_pair.c
+    query = query.where(c.state == wanted.state)
+    if wanted.reason:
+        # Codes stand in the JSON text in quotes.
+        query = query.where(
+            type_coerce(c.reasons, Text).contains(f'"{wanted.reason}"', autoescape=True)
+        )
+    least, below = STRENGTHS.get(wanted.strength, (None, None))
+    if least is not None:
+        query = query.where(c.score >= least)
+    if below is not None:
+        query = query.where(c.score < below)
+    return query, [first, c.score, c.left_id, c.right_id]
+
+
+def pairs(conn: Connection, wanted: Wanted, *, limit: int, offset: int = 0) -> list[Row[Any]]:
+    """Return pairs in the order of the queue: what matters most and is likeliest first."""
+    query, key = _queue(wanted)
+    return list(
+        conn.execute(query.order_by(*(part.desc() for part in key)).limit(limit).offset(offset))
+    )
+
+
+def neighbours(
+    conn: Connection, wanted: Wanted, pair: tuple[str, str]
+) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+    """Return the pairs before and after one in the queue, whether or not it stands there itself.
+
+    Behind the last comes the first again, so that what was passed over is met once more.
+    """
+    query, key = _queue(wanted)
+    others = query.where(~_is_pair(candidate_pair, wanted.county, pair))
+    falling = others.order_by(*(part.desc() for part in key)).limit(1)
+    anywhere, _ = _pairs_within(wanted.county, wanted.scope, state=wanted.state)
+    here = conn.execute(anywhere.where(_is_pair(candidate_pair, wanted.county, pair))).first()
+    if here is None:
+        return None, _ids(conn.execute(falling).first())
+    values = (here.first, here.score, here.left_id, here.right_id)
+    at = tuple_(*(literal(value, part.type) for value, part in zip(values, key, strict=True)))
+    rising = others.order_by(*(part.asc() for part in key)).limit(1)
+    before = conn.execute(rising.where(tuple_(*key) > at)).first()
+    after = conn.execute(falling.where(tuple_(*key) < at)).first()
+    return _ids(before), _ids(after or conn.execute(falling).first())
+
+
+def _ids(row: Row[Any] | None) -> tuple[str, str] | None:
+    return None if row is None else (row.left_id, row.right_id)
 
 
 def pair_within(
     conn: Connection, county: str, scope: str, pair: tuple[str, str]
 ) -> Row[Any] | None:
     """Return a pair when the reader may see both sides."""
-    query = _pairs_within(county, scope).where(_is_pair(candidate_pair, county, pair))
-    return conn.execute(query).first()
+    query, _ = _pairs_within(county, scope)
+    return conn.execute(query.where(_is_pair(candidate_pair, county, pair))).first()
 
 
 def pair_counts(conn: Connection, county: str, scope: str) -> dict[str, int]:
     """Return how many pairs are in each state."""
-    each = _pairs_within(county, scope).subquery()
-    query = select(each.c.state, func.count()).group_by(each.c.state)
-    found = {row[0]: row[1] for row in conn.execute(query)}
+    query, _ = _pairs_within(county, scope)
+    counted = query.with_only_columns(candidate_pair.c.state, func.count())
+    found = {row[0]: row[1] for row in conn.execute(counted.group_by(candidate_pair.c.state))}
     return {state: found.get(state, 0) for state in STATES}
+
+
+def count_pairs(conn: Connection, wanted: Wanted) -> int:
+    """Return how many pairs are wanted."""
+    query, _ = _queue(wanted)
+    return int(conn.execute(query.with_only_columns(func.count())).scalar_one())
+
+
+def pair_facets(conn: Connection, county: str, scope: str, state: str) -> list[Row[Any]]:
+    """Return what the pairs of a state are filtered by: reasons, score and both villages of each."""
+    query, _ = _pairs_within(county, scope, state=state)
+    columns = {column.name: column for column in query.selected_columns}
+    return list(
+        conn.execute(
+            query.where(candidate_pair.c.state == state).with_only_columns(
+                *(columns[name] for name in ("reasons", "score", "left_village", "right_village"))
+            )
+        )
+    )
 
 
 # Links -------------------------------------------------------------------------------------------
@@ -210,6 +321,14 @@ def link_by_id(conn: Connection, county: str, link_id: str) -> Row[Any] | None:
         select(person_link)
         .where(person_link.c.county == county, person_link.c.id == link_id)
         .with_for_update()
+    )
+    return conn.execute(query).first()
+
+
+def link_of_pair(conn: Connection, county: str, pair: tuple[str, str]) -> Row[Any] | None:
+    """Return the link of two registrations that is in force."""
+    query = select(person_link).where(
+        _is_pair(person_link, county, pair), person_link.c.withdrawn_at_ms.is_(None)
     )
     return conn.execute(query).first()
 
@@ -384,3 +503,21 @@ def audits_of_members(conn: Connection, county: str, member_ids: Collection[str]
         .limit(100)
     )
     return list(conn.execute(query))
+
+
+def last_act(
+    conn: Connection, county: str, pair: tuple[str, str], actions: Sequence[str]
+) -> Row[Any] | None:
+    """Return the newest act of some kinds about a pair."""
+    query = (
+        select(audit.c.action, audit.c.actor, audit.c.at_ms, audit.c.detail)
+        .where(
+            audit.c.county == county,
+            audit.c.target_kind == "member",
+            audit.c.target_id == pair[0],
+            audit.c.action.in_(actions),
+            type_coerce(audit.c.detail, Text).contains(f'"{pair[1]}"', autoescape=True),
+        )
+        .order_by(audit.c.at_ms.desc(), audit.c.id.desc())
+    )
+    return conn.execute(query.limit(1)).first()

@@ -12,9 +12,17 @@ from typing import Any
 
 from server.services.candidates import differing
 from server.web.bundle_view import shown_value
+from server.web.pair_sentences import line_words
 from shared_schemas.bundle import Record
 from shared_schemas.fields import Audience, age_on
-from shared_schemas.golden import Golden, Registration, Why, golden_record, person_fields
+from shared_schemas.golden import (
+    Golden,
+    Registration,
+    Why,
+    golden_record,
+    person_fields,
+    persons,
+)
 from shared_schemas.locale import text
 from shared_schemas.names import normal_name
 from shared_schemas.records import record_kind
@@ -58,6 +66,8 @@ class Relative:
     member_id: str
     name: str
     relation: str
+    sex: str
+    birth_date: str
     age: int | None
     is_self: bool
     note: str
@@ -122,20 +132,6 @@ def _runs(shown: str, differs: Sequence[bool]) -> Marked:
     return tuple(runs)
 
 
-def explained(breakdown: Sequence[Mapping[str, Any]], lang: str = "zh") -> list[str]:
-    """Return the comparison in words: what speaks for one person, then what speaks against."""
-    lines = sorted(breakdown, key=lambda line: -line["weight"])
-    return [line_words(line, lang) for line in lines]
-
-
-def line_words(line: Mapping[str, Any], lang: str = "zh") -> str:
-    """Return one line of the comparison in words."""
-    try:
-        return text(f"pages.duplicates.line.{line['comparison']}.{line['level']}", lang)
-    except KeyError:  # a model that compares more finely than these words know
-        return f"{line['comparison']}: {line['level']}"
-
-
 def waterfall(breakdown: Sequence[Mapping[str, Any]], lang: str = "zh") -> tuple[list[Bar], float]:
     """Return the steps from nothing to the score, and where zero stands, in percent of the width."""
     lines = [line for line in breakdown if line["weight"]]
@@ -178,6 +174,8 @@ def relatives(
             member_id=member["id"],
             name=str(member.get("name") or member["id"]),
             relation=declared["relation"].shown(member.get("relation"), lang),
+            sex=declared["sex"].shown(member.get("sex"), lang),
+            birth_date=str(member.get("birth_date") or ""),
             age=age_on(member.get("birth_date"), today),
             is_self=is_self,
             note="" if is_self else note,
@@ -199,14 +197,15 @@ def _keys(member: Record) -> set[tuple[Any, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """A line of the golden record: the value, why it is believed, and from which registrations."""
+    """A line of the golden record: the value, why it is believed, and what each registration says."""
 
     label: str
     value: str
     why: str
     source: str
-    others: tuple[tuple[str, str], ...]
-    """(registration, value) of those that say something else."""
+    """The registration that the value comes from; empty where all that answer agree."""
+    said: Mapping[str, str]
+    """Registration → its value, of those that answer."""
 
 
 def believed_lines(
@@ -216,29 +215,82 @@ def believed_lines(
     lang: str = "zh",
     places: Mapping[str, str] | None = None,
 ) -> list[Believed]:
-    """Return the golden record as the person page shows it."""
+    """Return the golden record as the person page shows it, what registrations disagree on first."""
     seen = set(record_kind("member").seen_by(Audience.COUNTY))
     lines = []
     for name, entry in golden.items():
         declared = person_fields()[name]
         if name not in seen:
             continue
-
-        def said(value: Any, declared: Any = declared) -> str:
-            return shown_value(declared, value, lang=lang, places=places)
-
-        others = tuple(
-            (r.id, said(r.values[name]))
+        said = {
+            r.id: shown_value(declared, r.values[name], lang=lang, places=places)
             for r in registrations
-            if r.values.get(name) not in (None, "", []) and r.values[name] != entry.value
-        )
+            if r.values.get(name) not in (None, "", [])
+        }
         lines.append(
             Believed(
                 label=declared.info.label(lang),
-                value=said(entry.value),
+                value=shown_value(declared, entry.value, lang=lang, places=places),
                 why=text(f"pages.duplicates.believed.{entry.why}", lang),
                 source=entry.source if entry.why is not Why.AGREE else "",
-                others=others,
+                said=said,
             )
         )
-    return lines
+    return sorted(lines, key=lambda line: len(set(line.said.values())) < 2)
+
+
+# The picture of a person --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A registration in the picture: its number and where it stands, in percent of the width."""
+
+    number: int
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """A link in the picture, between two registrations."""
+
+    left: int
+    right: int
+    path: str
+    in_force: bool
+
+
+def cluster(
+    numbers: Mapping[str, int], links: Sequence[tuple[str, str, bool]]
+) -> tuple[list[Node], list[Arc], int]:
+    """Return the registrations of a person side by side, an arc for every link, and the height.
+
+    `links`: (registration, registration, whether in force). Arcs over more registrations are higher.
+    Two links of one pair are one arc, in force when one of them is.
+    """
+    step = 100 / max(1, len(numbers))
+    x = {number: step * (number - 0.5) for number in numbers.values()}
+    ends = sorted({tuple(sorted((numbers[a], numbers[b]))) for a, b, _ in links})
+    force = {tuple(sorted((numbers[a], numbers[b]))) for a, b, in_force in links if in_force}
+    tallest = max((b - a for a, b in ends), default=1)
+    height = 26 + 16 * min(tallest, 4)
+
+    def path(a: int, b: int) -> str:
+        rise = 2 * 16 * min(b - a, 4)
+        return f"M{x[a]:.2f} {height - 14} Q{(x[a] + x[b]) / 2:.2f} {height - 14 - rise} {x[b]:.2f} {height - 14}"
+
+    return (
+        [Node(number, at) for number, at in x.items()],
+        [Arc(a, b, path(a, b), (a, b) in force) for a, b in ends],
+        height,
+    )
+
+
+def parts_without(
+    numbers: Mapping[str, int], links: Sequence[tuple[str, str]], taken: tuple[str, str]
+) -> list[list[int]]:
+    """Return the persons, as numbers of registrations, that are left when a link is taken back."""
+    left = [link for link in links if link != taken]
+    joined = [sorted(numbers[one] for one in person) for person in persons(left)]
+    met = {number for person in joined for number in person}
+    return sorted([*joined, *([number] for number in numbers.values() if number not in met)])

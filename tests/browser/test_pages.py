@@ -264,7 +264,7 @@ def test_tables_and_forms_have_names_for_readers_of_screens(page: Page, world: W
 
 def test_a_pair_is_decided_by_keyboard_and_taken_back(page: Page, world: World) -> None:
     with reading(world.engine) as conn:
-        [first, *_] = persons.pairs(conn, COUNTY, COUNTY, persons.OPEN, limit=1)
+        [first, *_] = persons.pairs(conn, persons.Wanted(COUNTY, COUNTY), limit=1)
     sign_in(page, world, "wangmo")
     page.goto(f"{world.address}/duplicates")
     page.keyboard.press("j")

@@ -6,7 +6,7 @@ import pytest
 
 from server.linkage.levels import COMPARISONS, DIFFERENT
 from server.linkage.score import PRIOR
-from server.web.pair_view import line_words
+from server.web.pair_sentences import line_words
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -2,7 +2,8 @@
 // Keys on the list: J and K go down and up, Enter opens. On a household: A approves, R returns.
 "use strict";
 
-const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+const typing = (target) =>
+  target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
 
 function moveCurrent(step) {
   const rows = [...document.querySelectorAll("[data-row]")];
@@ -15,7 +16,11 @@ function moveCurrent(step) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (typing(event.target)) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
   const key = event.key.toLowerCase();
   const link = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
   if (link) {
