@@ -18,6 +18,7 @@ from kivy.base import ExceptionHandler, ExceptionManager
 from kivy.clock import Clock
 from kivy.core.window import Window
 from kivy.logger import Logger
+from kivy.uix.modalview import ModalView
 from kivy.uix.screenmanager import NoTransition, Screen, ScreenManager
 
 from mobile.device import desktop as desktop_port
@@ -30,6 +31,7 @@ from shared_schemas.codes import divisions
 from shared_schemas.records.member import HEAD
 
 SCREENS = {
+    "lock": ("mobile.screens.lock", "LockScreen"),
     "enrol": ("mobile.screens.enrol", "EnrolScreen"),
     "today": ("mobile.screens.today", "TodayScreen"),
     "search": ("mobile.screens.search", "SearchScreen"),
@@ -47,6 +49,11 @@ SCREENS = {
 
 LISTS = ("today", "search", "villages", "households")
 """Screens from which a household is opened, and which count what there is."""
+
+MAY_BE_PICTURED = ("enrol", "sync", "settings", "help")
+"""Without personal data: a cadre may take a picture of these for whoever helps him."""
+
+IDLE_CHECKED_EVERY_S = 5
 
 BACK_KEY = 27
 """Android's back key, and Escape on a PC."""
@@ -91,6 +98,14 @@ class ChushanApp(App):
         self.visit: Any = None
         self.way: list[tuple[str, dict[str, Any]]] = []
         """Names and facts of the screens behind the present one, the present one last."""
+        self.key_file: Any = None
+        """The sealed key of the database; None while it is opened plain, for a developer."""
+        self.key: bytes | None = None
+        """The key itself, while the app is not locked."""
+        self.is_locked = False
+        self.touched_at_s = 0.0
+        self._locks = 0
+        self._at_work = 0
 
     # Life
 
@@ -100,6 +115,8 @@ class ChushanApp(App):
         self._dress()
         Window.softinput_mode = "below_target"
         Window.bind(on_keyboard=self._key, on_flip=self._first_frame)
+        Window.bind(on_touch_down=self._touched, on_key_down=self._touched)
+        Window.bind(on_textinput=self._touched)
         self.full_phone = FullPhone()
         ExceptionManager.add_handler(self.full_phone)
         self.manager = ScreenManager(transition=NoTransition())
@@ -111,20 +128,62 @@ class ChushanApp(App):
         Clock.schedule_once(lambda _: self._open(), 0)
 
     def _open(self) -> None:
-        # sqlite-utils comes with the store: after the first frame.
+        # With the store come sqlite-utils and the ciphers: after the first frame.
+        from mobile.storage.cipher import is_plain
+        from mobile.storage.key import DeviceForgot, KeyFile
+
+        if self.settings.is_plain:
+            self.open_with(None)
+            return
+        self.key_file = KeyFile(self.settings.key_path)
+        self.touched_at_s = self.since_boot_s()
+        self._idle = Clock.schedule_interval(lambda _: self.lock_if_idle(), IDLE_CHECKED_EVERY_S)
+        path = self.settings.store_path
+        if not self.key_file.exists():
+            if path.exists() and not is_plain(path):
+                self.show_lock(without_key=True)
+            else:
+                self.open_with(self.key_file.make())
+        elif self.key_file.state.bare is None:
+            self.show_lock()
+        else:
+            try:
+                self.open_with(self.key_file.open_bare())
+            except DeviceForgot:
+                self.show_lock()
+
+    def open_with(self, key: bytes | None, *, by_county: bool = False) -> None:
+        """Open the database, and go on where the app ended. The county's answer opens it only once."""
         from mobile.storage.database import open_store
 
-        self.store = open_store(
-            self.settings.store_path, no_backup_path=self.settings.no_backup_path
-        )
+        self.key, self.is_locked = key, False
+        self.touched_at_s = self.since_boot_s()
+        if self.store is None:
+            self.store = open_store(
+                self.settings.store_path, key=key, no_backup_path=self.settings.no_backup_path
+            )
+        if self.key_file is not None and self.key_file.state.is_to_wipe:
+            from mobile.storage.wipe import wipe_settled
+
+            wipe_settled(self.store)
+            self.key_file.wiped()
+        if by_county:
+            self._offer_county(anew=True)
         self._begin()
 
     def _begin(self) -> None:
         from mobile.forms.visit import open_visit
+        from mobile.sync.attempt import last_result
         from mobile.sync.enrol import is_enrolled
 
         if not is_enrolled(self.store):
             self.start_over("enrol")
+            return
+        self._offer_county()
+        if self.key_file is not None and self.key_file.state.pin is None:
+            self.choose_pin(self._begin)
+            return
+        if self.heed(last_result(self.store)):
             return
         self.start_over("today")
         left_open = open_visit(self.store)
@@ -143,6 +202,95 @@ class ChushanApp(App):
                 self.go("questions", step=step, field=position.field)
                 return
 
+    def enrolled(self) -> None:
+        """Choose a PIN for the phone that was just enrolled, then fetch its villages."""
+
+        def sync() -> None:
+            self.start_over("sync", first=True)
+
+        self._offer_county()
+        if self.key_file is None or self.key_file.state.pin is not None:
+            sync()
+        else:
+            self.choose_pin(sync)
+
+    # The lock
+
+    def since_boot_s(self) -> float:
+        """Return a clock that nobody can set."""
+        from mobile.storage.key import since_boot_s
+
+        return since_boot_s()
+
+    def choose_pin(self, then: Callable[[], None]) -> None:
+        """Ask for a new PIN; there is no way around it."""
+        self.way = []
+        self.go("lock", choose_then=then)
+
+    def _offer_county(self, *, anew: bool = False) -> None:
+        from mobile.storage.database import get
+
+        connection = self.store.connection
+        device_id, token = get(connection, "device_id"), get(connection, "token")
+        if self.key_file is not None and token and device_id:
+            self.key_file.offer_county(self.key, device_id, token, anew=anew)
+
+    def heed(self, result: Any) -> bool:
+        """Lock and seal a phone to which a sync said that the county has revoked it."""
+        from mobile.storage.wipe import wipe_settled
+
+        is_revoked = getattr(getattr(result, "error", None), "code", "") == "device_revoked"
+        if not is_revoked or self.key_file is None or self.is_locked:
+            return False
+        self.flush()
+        wipe_settled(self.store)
+        if self.key_file.seal("revoked"):
+            self.lock()
+        return self.is_locked
+
+    def _touched(self, *_: Any) -> None:
+        self.touched_at_s = self.since_boot_s()
+
+    def lock_if_idle(self) -> None:
+        """Lock when nobody has touched the phone for as long as the settings say, asleep or not."""
+        idle_s = self.since_boot_s() - self.touched_at_s
+        if idle_s >= self.settings.lock_after_min * 60 and not self.is_locked:
+            self.lock()
+
+    def lock(self) -> None:
+        """Show nothing any more but the lock. What was being typed is kept."""
+        if self.key_file is None or self.store is None or self.key_file.state.bare is not None:
+            return  # nothing to lock with: no PIN was chosen yet
+        for sheet in [child for child in Window.children if isinstance(child, ModalView)]:
+            sheet.dismiss(animation=False)
+        self.flush()
+        self.is_locked, self.key, self.visit = True, None, None
+        self._locks += 1
+        for screen in list(self.manager.screens):
+            self.manager.remove_widget(screen)
+        self._close_when_done()
+        self.show_lock()
+
+    def show_lock(self, **facts: Any) -> None:
+        """Show the lock's screen."""
+        self.is_locked = True
+        self.way = [("lock", facts)]
+        self._show("lock", facts)
+
+    def _close_when_done(self) -> None:
+        """Close the database once no sync works with it; with it goes the last copy of the key."""
+        if not self.is_locked or self.store is None:
+            return
+        if self._at_work:
+            Clock.schedule_once(lambda _: self._close_when_done(), 1)
+            return
+        self.store.close()
+        self.store = None
+
+    def on_resume(self) -> None:
+        """Back from another app: perhaps too long ago."""
+        self.lock_if_idle()
+
     def on_pause(self) -> bool:
         """Android may end the app from here on without another word."""
         self.flush()
@@ -152,6 +300,10 @@ class ChushanApp(App):
         """Keep what is still being typed, close the database."""
         self.flush()
         Window.unbind(on_keyboard=self._key, on_flip=self._first_frame)
+        Window.unbind(on_touch_down=self._touched, on_key_down=self._touched)
+        Window.unbind(on_textinput=self._touched)
+        if self.key_file is not None:
+            self._idle.cancel()
         ExceptionManager.remove_handler(self.full_phone)
         if self.store is not None:
             self.store.close()
@@ -166,6 +318,8 @@ class ChushanApp(App):
 
     def go(self, name: str, **facts: Any) -> None:
         """Show a screen and remember the way back."""
+        if self.is_locked:
+            return  # what work in the background brings finds the door shut
         self.flush()
         if self.way and self.way[-1][0] == name:
             self.way.pop()
@@ -182,6 +336,8 @@ class ChushanApp(App):
 
     def start_over(self, name: str, **facts: Any) -> None:
         """Show a screen that has nothing behind it but the day."""
+        if self.is_locked:
+            return
         self.way = [("today", {})] if name not in ("today", "enrol") else []
         self.go(name, **facts)
 
@@ -199,6 +355,7 @@ class ChushanApp(App):
         screen = self.manager.get_screen(name)
         screen.enter(**facts)
         self.manager.current = name
+        device().hide_from_pictures(name not in MAY_BE_PICTURED)
 
     def _key(self, _window: Any, key: int, *_: Any) -> bool:
         if key != BACK_KEY:
@@ -388,14 +545,22 @@ class ChushanApp(App):
     ) -> None:
         """Run `work` off the UI thread; `done` or `failed` gets what came of it on the UI thread."""
 
+        locks = self._locks
+        self._at_work += 1
+
+        def back(what: Callable[[Any], None], came: Any) -> None:
+            self._at_work -= 1
+            if locks == self._locks:  # else the screen that waited for it is gone
+                what(came)
+
         def run() -> None:
             try:
                 result = work()
             except Exception as error:  # the outermost line of the thread: the screen says it
                 Logger.exception("Chushan: work in the background failed")
-                Clock.schedule_once(lambda _, error=error: failed(error), 0)
+                Clock.schedule_once(lambda _, error=error: back(failed, error), 0)
                 return
-            Clock.schedule_once(lambda _: done(result), 0)
+            Clock.schedule_once(lambda _: back(done, result), 0)
 
         threading.Thread(target=run, daemon=True).start()
 

@@ -43,7 +43,14 @@ def _read_arguments(argv: Sequence[str] | None) -> None:
         epilog="The phone's database stands in --folder, by default in your data folder.",
     )
     parser.add_argument("--folder", help="folder of this phone's database and settings")
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="for developers, with invented people only: no PIN, and a database without encryption",
+    )
     arguments = parser.parse_args(argv)
+    if arguments.plain:
+        os.environ["CHUSHAN_PLAIN"] = "1"
     if arguments.folder:
         os.environ["CHUSHAN_PHONE_DIR"] = arguments.folder
 

@@ -21,6 +21,10 @@ LOOKS = ("sun", "dark")
 """Dark ink on paper for the hillside, light ink on night green for the evening."""
 
 
+LOCK_AFTER_MIN = (1, 5, 15)
+"""The times that a user may choose until the app locks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user or the environment chose. `CHUSHAN_PHONE_DIR` moves the folder."""
@@ -33,11 +37,20 @@ class Settings:
     """One of LOOKS."""
     timeout_s: float = 20.0
     """Longest silence of the server before a sync gives up, in seconds."""
+    lock_after_min: int = 5
+    """Minutes without a touch until the app locks: one of LOCK_AFTER_MIN."""
+    is_plain: bool = False
+    """For developers (`--plain`): no PIN, and a database that anybody can read."""
 
     @property
     def store_path(self) -> Path:
         """Return where the database lies."""
         return Path(self.folder) / "chushan.db"
+
+    @property
+    def key_path(self) -> Path:
+        """Return where the database's sealed key lies."""
+        return Path(self.folder) / "key.json"
 
     @property
     def no_backup_path(self) -> Path | None:
@@ -46,13 +59,13 @@ class Settings:
         return folder / "incarnation" if folder else None
 
 
-_KEPT = ("language", "font_scale", "look", "timeout_s")
+_KEPT = ("language", "font_scale", "look", "timeout_s", "lock_after_min")
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings; a damaged or missing file gives the defaults."""
     folder = environ.get("CHUSHAN_PHONE_DIR") or str(device().storage_dir())
-    settings = Settings(folder)
+    settings = Settings(folder, is_plain=bool(environ.get("CHUSHAN_PLAIN")))
     try:
         kept = json.loads((Path(folder) / "settings.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -63,6 +76,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     good = {k: v for k, v in kept.items() if k in _KEPT and isinstance(v, types[k])}
     if good.get("look") not in LOOKS:
         good.pop("look", None)
+    if good.get("lock_after_min") not in LOCK_AFTER_MIN:
+        good.pop("lock_after_min", None)
     return replace(settings, **good)
 
 

@@ -60,22 +60,120 @@ def unseal(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | Non
 
 
 def _cipher(mode: int, key: bytes, nonce: bytes, bound: bytes) -> Any:
-    from jnius import JavaClass, JavaMethod, JavaStaticMethod, MetaJavaClass, autoclass
+    from jnius import autoclass
+
+    cipher = _bound_cipher().getInstance("AES/GCM/NoPadding")
+    spec = autoclass("javax.crypto.spec.GCMParameterSpec")(128, nonce)
+    cipher.init(mode, autoclass("javax.crypto.spec.SecretKeySpec")(key, "AES"), spec)
+    cipher.updateAAD(bound)
+    return cipher
+
+
+def _bound_cipher() -> Any:
+    from jnius import JavaClass, JavaMethod, JavaMultipleMethod, JavaStaticMethod, MetaJavaClass
 
     class Cipher(JavaClass, metaclass=MetaJavaClass):
         # Bound by hand: of the three `init` with three arguments pyjnius takes the one for a
         # certificate.
         __javaclass__ = "javax/crypto/Cipher"
         getInstance = JavaStaticMethod("(Ljava/lang/String;)Ljavax/crypto/Cipher;")  # noqa: N815
-        init = JavaMethod("(ILjava/security/Key;Ljava/security/spec/AlgorithmParameterSpec;)V")
+        init = JavaMultipleMethod(
+            [
+                (
+                    "(ILjava/security/Key;Ljava/security/spec/AlgorithmParameterSpec;)V",
+                    False,
+                    False,
+                ),
+                ("(ILjava/security/Key;)V", False, False),
+            ]
+        )
         updateAAD = JavaMethod("([B)V")  # noqa: N815
         doFinal = JavaMethod("([B)[B")  # noqa: N815
+        getIV = JavaMethod("()[B")  # noqa: N815
 
-    cipher = Cipher.getInstance("AES/GCM/NoPadding")
-    spec = autoclass("javax.crypto.spec.GCMParameterSpec")(128, nonce)
-    cipher.init(mode, autoclass("javax.crypto.spec.SecretKeySpec")(key, "AES"), spec)
-    cipher.updateAAD(bound)
-    return cipher
+    return Cipher
+
+
+KEYSTORE = "AndroidKeyStore"
+
+
+def keystore_seal(name: str, plain: bytes) -> bytes:
+    """Seal bytes under a new AES key that never leaves the phone's keystore (its chip, where it has one)."""
+    from jnius import autoclass
+
+    # 3: PURPOSE_ENCRYPT | PURPOSE_DECRYPT. Not bound to the phone's own lock: not every cadre has
+    # one, and changing it would destroy the key.
+    builder = autoclass("android.security.keystore.KeyGenParameterSpec$Builder")(_alias(name), 3)
+    builder.setBlockModes(["GCM"])
+    builder.setEncryptionPaddings(["NoPadding"])
+    builder.setKeySize(256)
+    generator = autoclass("javax.crypto.KeyGenerator").getInstance("AES", KEYSTORE)
+    generator.init(builder.build())
+    cipher = _bound_cipher().getInstance("AES/GCM/NoPadding")
+    cipher.init(1, generator.generateKey())  # the keystore chooses the nonce itself
+    sealed = bytes(cipher.doFinal(plain))
+    return bytes(cipher.getIV()) + sealed
+
+
+def keystore_open(name: str, sealed: bytes) -> bytes | None:
+    """Return what `keystore_seal` sealed, None where its key is gone."""
+    from jnius import JavaException, autoclass
+
+    key = _keystore().getKey(_alias(name), None)
+    if key is None:
+        return None
+    cipher = _bound_cipher().getInstance("AES/GCM/NoPadding")
+    try:
+        spec = autoclass("javax.crypto.spec.GCMParameterSpec")(128, sealed[:12])
+        cipher.init(2, key, spec)
+        return bytes(cipher.doFinal(sealed[12:]))
+    except JavaException as error:
+        if getattr(error, "classname", "") not in _GONE:
+            raise
+        return None
+
+
+_GONE = frozenset(
+    {
+        "javax.crypto.AEADBadTagException",
+        "android.security.keystore.KeyPermanentlyInvalidatedException",
+    }
+)
+
+
+def keystore_forget(name: str) -> None:
+    """Destroy a key for good."""
+    _keystore().deleteEntry(_alias(name))
+
+
+def _keystore() -> Any:
+    from jnius import autoclass
+
+    store = autoclass("java.security.KeyStore").getInstance(KEYSTORE)
+    store.load(None)
+    return store
+
+
+def _alias(name: str) -> str:
+    return f"chushan-{name}"
+
+
+def hide_from_pictures(hide: bool) -> None:
+    """Keep the screen out of screenshots and of the preview in the list of apps, or let it in again."""
+    from android.runnable import run_on_ui_thread  # type: ignore[import-not-found]
+    from jnius import autoclass
+
+    secure = autoclass("android.view.WindowManager$LayoutParams").FLAG_SECURE
+    window = _activity().getWindow()
+
+    @run_on_ui_thread
+    def apply() -> None:
+        if hide:
+            window.addFlags(secure)
+        else:
+            window.clearFlags(secure)
+
+    apply()
 
 
 PICKED = 4122

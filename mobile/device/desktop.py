@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,45 @@ def unseal(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | Non
         return AESGCM(key).decrypt(nonce, sealed, bound)
     except InvalidTag:
         return None
+
+
+def keystore_seal(name: str, plain: bytes) -> bytes:
+    """Seal bytes under a new key of this computer.
+
+    It is a file that only this user may read: who has the user's account or the bare disk has it
+    too. Against these a PC's database is as safe as its PIN, and the disk's own encryption.
+    """
+    path = _keystore() / name
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    nonce = secrets.token_bytes(12)
+    return nonce + seal(path.read_bytes(), nonce, plain, name.encode())
+
+
+def keystore_open(name: str, sealed: bytes) -> bytes | None:
+    """Return what `keystore_seal` sealed, None where its key is gone."""
+    try:
+        key = (_keystore() / name).read_bytes()
+    except FileNotFoundError:
+        return None
+    return unseal(key, sealed[:12], sealed[12:], name.encode())
+
+
+def keystore_forget(name: str) -> None:
+    """Destroy a key for good."""
+    (_keystore() / name).unlink(missing_ok=True)
+
+
+def _keystore() -> Path:
+    folder = storage_dir() / "keystore"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def hide_from_pictures(hide: bool) -> None:
+    """Nothing: a PC has no such switch."""
 
 
 def pick_file(take: Callable[[str], None]) -> bool:

@@ -80,7 +80,7 @@ class EnrolScreen(PhoneScreen):
 
     def _enrolled(self, _: object) -> None:
         self.is_working = False
-        self.phone.start_over("sync", first=True)
+        self.phone.enrolled()
 
     def _failed(self, error: Exception) -> None:
         from mobile.sync.client import SyncError

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from kivy.properties import StringProperty
+from kivy.properties import BooleanProperty, StringProperty
 
 from mobile.screens.screen import PhoneScreen
-from mobile.settings import FONT_SCALES
+from mobile.settings import FONT_SCALES, LOCK_AFTER_MIN
 from mobile.theme import ui
 from mobile.widgets import load_kv
 from mobile.widgets.choice import Choice
@@ -21,6 +21,7 @@ class SettingsScreen(PhoneScreen):
     scope = StringProperty("")
     device = StringProperty("")
     version = StringProperty("")
+    has_lock = BooleanProperty(False)
 
     def enter(self, **_: Any) -> None:
         """Show what is chosen."""
@@ -33,11 +34,17 @@ class SettingsScreen(PhoneScreen):
                 str(settings.font_scale),
             ),
             ("look", [("sun", ui("look_sun")), ("dark", ui("look_dark"))], settings.look),
+            (
+                "lock_after",
+                [(str(m), ui("lock_minutes", minutes=m)) for m in LOCK_AFTER_MIN],
+                str(settings.lock_after_min),
+            ),
         ):
             chips = self.ids[name]
             chips.offer([Choice(value, label) for value, label in choices])
             chips.chosen = [chosen]
             chips.on_choose = lambda value, name=name: self.choose(name, value)
+        self.has_lock = self.phone.key_file is not None
         store = self.phone.store
         self.cadre = store.cadre() or ui("unknown")
         self.scope = self.phone.place_name(store.scope()) if store.scope() else ui("unknown")
@@ -51,9 +58,15 @@ class SettingsScreen(PhoneScreen):
             settings = dataclasses.replace(settings, language=value)
         elif name == "size":
             settings = dataclasses.replace(settings, font_scale=float(value))
+        elif name == "lock_after":
+            settings = dataclasses.replace(settings, lock_after_min=int(value))
         else:
             settings = dataclasses.replace(settings, look=value)
         self.phone.change_settings(settings)
+
+    def change_pin(self) -> None:
+        """Ask for the present PIN, then for a new one."""
+        self.phone.go("lock", change=True)
 
 
 load_kv(__file__)

@@ -110,6 +110,8 @@ class SyncScreen(PhoneScreen):
 
     def _finished(self, result: Any) -> None:
         self.is_running = False
+        if self.phone.heed(result):
+            return
         self.share = 1.0 if result.error is None else self.share
         for row in self.rows.values():
             if result.error is None:

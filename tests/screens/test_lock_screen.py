@@ -1,0 +1,212 @@
+"""The lock: choosing a PIN, wrong ones, idleness, the county's help; played by touch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mobile.storage import cipher
+from mobile.storage.key import KeyFile
+from shared_schemas import unlock
+from tests.screens.driver import Driver
+from tests.screens.flows import open_village
+from tests.screens.seed import TODAY, seed
+
+pytestmark = pytest.mark.window
+
+PIN, OTHER = "274916", "839105"
+DEVICE, TOKEN = "9dev1ce000000", "not-a-token"  # as the seed has them
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # the PC's keystore
+    seed(tmp_path / "phone", 6)
+    return tmp_path / "phone"
+
+
+@pytest.fixture
+def driver(folder: Path) -> Iterator[Driver]:
+    driver = locked_phone(folder)
+    yield driver
+    driver.stop()
+
+
+def locked_phone(folder: Path, **settings: object) -> Driver:
+    """Open the app as cadres have it, with its lock."""
+    driver = Driver(folder, today=TODAY, settings={"is_plain": False, **settings})
+    driver.start()
+    return driver
+
+
+def press(driver: Driver, digits: str) -> None:
+    """Type on the lock's keys, and wait until what was typed has been judged."""
+    keys = {w.words: w for w in driver.widgets() if type(w).__name__ == "Key"}
+    for digit in digits:
+        driver._press(keys[digit])
+        driver.pump(1)
+    driver.settle()
+    driver.until(lambda: not getattr(driver.app.manager.current_screen, "is_working", False))
+
+
+def county_says(driver: Driver) -> str:
+    """Return what the county reads out to the challenge on the screen."""
+    serial = unlock.serial_of(driver.app.manager.current_screen.challenge, DEVICE)
+    assert serial is not None
+    return unlock.answer(hashlib.sha256(TOKEN.encode()).hexdigest(), DEVICE, serial)
+
+
+def test_phone_of_an_older_app_is_encrypted_and_wants_a_pin(folder: Path, driver: Driver) -> None:
+    assert not cipher.is_plain(folder / "chushan.db")
+    assert driver.sees("设一个6位密码")
+    press(driver, "123456")
+    assert driver.sees("太好猜")
+    press(driver, PIN)
+    assert driver.sees("再输一遍")
+    press(driver, OTHER)
+    assert driver.sees("两遍不一样")
+    press(driver, PIN)
+    press(driver, PIN)
+    driver.until(lambda: driver.screen == "today")
+    open_village(driver, "大湾村")
+    driver.stop()
+    driver.start()
+    assert driver.screen == "lock"
+    assert driver.app.store is None
+    press(driver, OTHER)
+    assert driver.sees("密码不对")
+    press(driver, PIN)
+    driver.until(lambda: driver.screen == "today")
+
+
+def test_idle_phone_locks_keeps_what_was_typed_and_opens_at_the_same_question(
+    driver: Driver,
+) -> None:
+    from tests.screens.flows import start_household
+
+    press(driver, PIN + PIN)
+    driver.until(lambda: driver.screen == "today")
+    open_village(driver, "大湾村")
+    start_household(driver)
+    assert driver.screen == "questions"
+    driver.fill("address", "老街12号")
+    standing = driver.app.manager.current_screen.step.group
+    now_s = driver.app.since_boot_s()
+    driver.app.since_boot_s = lambda: now_s + 4 * 60
+    driver.app.lock_if_idle()
+    assert driver.screen == "questions"
+    driver.app.since_boot_s = lambda: now_s + 6 * 60
+    driver.app.on_resume()
+    assert driver.screen == "lock"
+    driver.settle()
+    assert [screen.name for screen in driver.app.manager.screens] == ["lock"]
+    assert driver.app.store is None
+    assert driver.app.key is None
+    driver.app.go("today")  # what comes back from a thread finds the door shut
+    driver.app.show_again()
+    assert driver.screen == "lock"
+    press(driver, PIN)
+    driver.until(lambda: driver.screen == "questions")
+    assert driver.app.manager.current_screen.step.group == standing
+    assert driver.app.visit.household.values["address"] == "老街12号"
+
+
+def test_ten_wrong_pins_leave_the_way_to_the_county_alone(folder: Path, driver: Driver) -> None:
+    press(driver, PIN + PIN)
+    driver.until(lambda: driver.screen == "today")
+    household_id = driver.app.store.connection.execute("SELECT id FROM household").fetchone()[0]
+    from mobile.forms.visit import Visit
+
+    visit = Visit.open(driver.app.store, household_id, "", today=TODAY, cadre="石大山")
+    visit.household.answer("address", "没送的地址")
+    visit.leave()
+    driver.app.lock()
+    driver.settle()
+    key_file = driver.app.key_file
+    now_s = 10**6
+    for number in range(1, 10):
+        key_file._clock_s = lambda: now_s
+        press(driver, OTHER)
+        assert key_file.state.failed == number
+        if number == 4:
+            assert driver.sees("请等1分")
+            press(driver, PIN)  # not even the right one
+            assert driver.screen == "lock"
+        if number == 5:
+            driver.stop()  # ending the app wins nothing: the wait begins anew
+            driver.start()
+            key_file = driver.app.key_file
+            assert key_file.wait_s() > 110
+            assert key_file.state.failed == 5
+        now_s += 10**4
+        key_file._clock_s = lambda: now_s
+        driver.until(lambda: not driver.app.manager.current_screen.is_waiting, timeout=5)
+    assert driver.sees("再错1次")
+    press(driver, OTHER)
+    assert driver.sees("手机已封上")
+    state = json.loads((folder / "key.json").read_text())
+    assert state["pin"] is None
+    assert state["bare"] is None
+    assert list((folder.parent / "home" / "chushan" / "keystore").iterdir()) == []
+    digits = county_says(driver)
+    press(driver, "1" * 5)
+    assert driver.sees("第1组录错了")
+    for _ in range(5):
+        driver.tap(driver.find(kind="Key", where=lambda w: w.icon == "backspace"))
+    press(driver, digits)
+    driver.until(lambda: driver.sees("设一个6位密码"))
+    press(driver, OTHER + OTHER)
+    driver.until(lambda: driver.screen in ("today", "visit"))
+    connection = driver.app.store.connection
+    left = connection.execute("SELECT id FROM household").fetchall()
+    assert [row[0] for row in left] == [household_id]  # the settled ones are gone
+    drafts = dict(tuple(row) for row in connection.execute("SELECT field, value FROM draft"))
+    assert drafts["address"] == '"没送的地址"'
+    assert KeyFile(folder / "key.json").challenge() != unlock.challenge(DEVICE, 0)
+
+
+def test_forgotten_pin_is_recovered_and_nothing_is_wiped(driver: Driver) -> None:
+    press(driver, PIN + PIN)
+    driver.until(lambda: driver.screen == "today")
+    before = driver.app.store.connection.execute("SELECT count(*) FROM member").fetchone()[0]
+    driver.app.lock()
+    driver.settle()
+    driver.tap_text("忘了密码")
+    assert driver.sees("请县里帮忙打开")
+    digits = county_says(driver)
+    driver.tap_text("想起密码了")
+    driver.tap_text("忘了密码")
+    press(driver, digits)
+    driver.until(lambda: driver.sees("设一个6位密码"))
+    press(driver, OTHER + OTHER)
+    driver.until(lambda: driver.screen == "today")
+    after = driver.app.store.connection.execute("SELECT count(*) FROM member").fetchone()[0]
+    assert after == before
+    driver.app.lock()
+    driver.settle()
+    driver.tap_text("忘了密码")
+    press(driver, digits)  # opened once, and no more
+    driver.until(lambda: driver.sees("不是给这台手机的数字"))
+
+
+def test_pin_is_changed_in_the_settings(driver: Driver) -> None:
+    press(driver, PIN + PIN)
+    driver.until(lambda: driver.screen == "today")
+    driver.tap_icon("设置")
+    driver.tap_text("换密码")
+    press(driver, OTHER)
+    assert driver.sees("密码不对")
+    press(driver, PIN)
+    driver.until(lambda: driver.sees("设一个6位密码"))
+    press(driver, OTHER + OTHER)
+    driver.until(lambda: driver.screen == "settings")
+    driver.tap_text("现在锁上")
+    driver.until(lambda: driver.screen == "lock")
+    press(driver, PIN)
+    assert driver.sees("密码不对")
+    press(driver, OTHER)
+    driver.until(lambda: driver.screen == "today")
