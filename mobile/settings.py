@@ -17,8 +17,8 @@ from mobile.device import device
 FONT_SCALES = (1.0, 1.25, 1.5, 1.75, 2.0)
 """The sizes of the letters that a user may choose."""
 
-LOOKS = ("sun", "dark")
-"""Dark ink on paper for the hillside, light ink on night green for the evening."""
+LOOKS = ("day", "sun", "dark")
+"""The county's colours, black on white for a hillside at noon, light ink on night green for the evening."""
 
 
 LOCK_AFTER_MIN = (1, 5, 15)
@@ -33,7 +33,7 @@ class Settings:
     """Folder of the database and of this file."""
     language: str = "zh"
     font_scale: float = 1.0
-    look: str = "sun"
+    look: str = "day"
     """One of LOOKS."""
     timeout_s: float = 20.0
     """Longest silence of the server before a sync gives up, in seconds."""

@@ -1,7 +1,8 @@
 """Colours, letter sizes and the language of the screens: the one place that a design token stands.
 
-Two looks. "sun" is the default: dark ink on white for a hillside at noon. "dark" is for evenings.
-The greens, the paper and the warm accent are those of the county's pages. Every pair of PAIRS has a contrast of at least 4.5 in both looks; a test measures it.
+Three looks. "day" is the default, with the greens, the paper and the warm accent of the county's pages.
+"sun" is for a hillside at noon: black on white, hard edges, no tints that glare swallows. "dark" is for evenings.
+Every pair of PAIRS has a contrast of at least CONTRAST of its look; a test measures it.
 kv files bind to `theme.ink` and the like, so a change of look, size or language shows at once.
 """
 
@@ -20,7 +21,7 @@ FONTS = Path(__file__).parent / "assets" / "fonts"
 TIBETAN = "Tibetan"
 
 LOOKS: dict[str, dict[str, str]] = {
-    "sun": {
+    "day": {
         "bar": "#123529",
         "bar_ink": "#FFFFFF",
         "bar_soft": "#CFE0D6",
@@ -46,6 +47,33 @@ LOOKS: dict[str, dict[str, str]] = {
         "slate": "#33477A",
         "slate_tint": "#E6EBF6",
         "shade": "#00000080",
+    },
+    "sun": {
+        "bar": "#000000",
+        "bar_ink": "#FFFFFF",
+        "bar_soft": "#FFFFFF",
+        "paper": "#FFFFFF",
+        "card": "#FFFFFF",
+        "ink": "#000000",
+        "soft": "#1F2A24",
+        "line": "#6B756F",
+        "edge": "#000000",
+        "green": "#00452F",
+        "green_ink": "#FFFFFF",
+        "green_tint": "#D5F2E2",
+        "green_deep": "#00301F",
+        "warm": "#7A2800",
+        "warm_ink": "#FFFFFF",
+        "warm_tint": "#FFE3CC",
+        "warm_deep": "#541B00",
+        "red": "#8A0010",
+        "red_ink": "#FFFFFF",
+        "red_tint": "#FFE0DE",
+        "amber": "#4D3300",
+        "amber_tint": "#FFEDB3",
+        "slate": "#13255C",
+        "slate_tint": "#DCE6FF",
+        "shade": "#000000B0",
     },
     "dark": {
         "bar": "#0A2119",
@@ -101,8 +129,14 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("amber", "amber_tint"),
     ("slate", "card"),
     ("slate", "slate_tint"),
+    ("soft", "green_tint"),
+    ("green", "green_tint"),
+    ("card", "ink"),
 )
 """(letters, ground) as they meet on the screens."""
+
+CONTRAST = {"day": 4.5, "sun": 7.0, "dark": 4.5}
+"""Least contrast of the letters by look: WCAG 2.2 AA, and AAA in the sun."""
 
 TOUCH = 48
 """Least size of anything that is touched, in dp."""
@@ -152,7 +186,7 @@ class Theme(EventDispatcher):
     main_button = NumericProperty()
     gap = NumericProperty()
 
-    look = StringProperty("sun")
+    look = StringProperty("day")
     scale = NumericProperty(1.0)
     lang = StringProperty("zh")
 

@@ -8,7 +8,7 @@ from typing import Any
 from kivy.properties import BooleanProperty, StringProperty
 
 from mobile.screens.screen import PhoneScreen
-from mobile.settings import FONT_SCALES, LOCK_AFTER_MIN
+from mobile.settings import FONT_SCALES, LOCK_AFTER_MIN, LOOKS
 from mobile.theme import ui
 from mobile.widgets import load_kv
 from mobile.widgets.choice import Choice
@@ -33,7 +33,7 @@ class SettingsScreen(PhoneScreen):
                 [(str(s), f"{round(s * 100)} %") for s in FONT_SCALES],
                 str(settings.font_scale),
             ),
-            ("look", [("sun", ui("look_sun")), ("dark", ui("look_dark"))], settings.look),
+            ("look", [(look, ui(f"look_{look}")) for look in LOOKS], settings.look),
             (
                 "lock_after",
                 [(str(m), ui("lock_minutes", minutes=m)) for m in LOCK_AFTER_MIN],

@@ -167,7 +167,7 @@ def _sync_and_settings(driver: Driver, shot) -> None:
     driver.back()
     shot("25-villages-dark")
     driver.tap_icon("设置")
-    driver.tap_text("白天,太阳下")
+    driver.tap_text("平常")
     driver.tap_text("English")
     driver.back()
     shot("26-villages-english")

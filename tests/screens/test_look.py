@@ -9,7 +9,8 @@ from kivy.core.window import Window
 from kivy.metrics import dp
 from kivy.uix.label import Label
 
-from mobile.theme import LOOKS, PAIRS, TOUCH, contrast
+from mobile.settings import LOOKS as CHOSEN_LOOKS
+from mobile.theme import CONTRAST, LOOKS, PAIRS, TOUCH, contrast
 from mobile.widgets.words import drawable, is_drawable, typeset, wrap
 from shared_schemas.locale import _catalogue
 from tests.screens.driver import Driver, shows
@@ -18,14 +19,16 @@ from tests.screens.flows import open_village, start_household
 pytestmark = pytest.mark.window
 
 
-def test_letters_stand_out_from_their_ground_in_both_looks():
+def test_letters_stand_out_from_their_ground_in_every_look():
     weak = [
         (look, letters, ground)
         for look, colours in LOOKS.items()
         for letters, ground in PAIRS
-        if contrast(colours[letters], colours[ground]) < 4.5
+        if contrast(colours[letters], colours[ground]) < CONTRAST[look]
     ]
     assert weak == []
+    assert set(CHOSEN_LOOKS) == set(LOOKS)
+    assert min(CONTRAST.values()) >= 4.5
 
 
 def test_the_shipped_font_draws_all_of_our_own_words():
