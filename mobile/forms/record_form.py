@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,8 @@ class RecordForm:
         self.preset = dict(preset or {})
         """What the program answers until a person says otherwise; saved with the first touch."""
         self.drafts: dict[str, Draft] = {}
+        self.guesses: dict[str, Any] = {}
+        """Likely answers on the screen: not stored before `keep_guesses`, gone with `drop_guesses`."""
         self.next_was_refused = False
 
     @property
@@ -103,7 +105,7 @@ class RecordForm:
         """The values as they stand in this visit."""
         known = self.known.values if self.known else {}
         drafted = {name: draft.value for name, draft in self.drafts.items()}
-        values = {**known, **self.preset, **drafted}
+        values = {**self.guesses, **known, **self.preset, **drafted}
         return {name: value for name, value in values.items() if value is not None}
 
     @property
@@ -115,6 +117,15 @@ class RecordForm:
     def is_void(self) -> bool:
         """Whether the record was taken out."""
         return bool(self.values.get("deleted"))
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether this is a consent to words that are no longer read: he is asked anew."""
+        if self.kind != "consent" or self.known is None or "given" in self.drafts:
+            return False
+        known = self.known.values
+        version = known.get("text_version")
+        return known.get("given") is True and version not in (None, text("consent.version"))
 
     def source(self, name: str) -> tuple[str, int]:
         """Return the version (epoch, seq) of the record that the cadre sees in a field.
@@ -155,7 +166,7 @@ class RecordForm:
                 for field, hit in hits
                 if kind.fields[field].info.group == name and hit.reason is None
             )
-            is_done = self.is_born and not problems
+            is_done = self.is_born and not problems and not self.is_outdated
             groups.append(Group(name, titles[lang == "en"], is_done, problems))
         return groups
 
@@ -186,6 +197,43 @@ class RecordForm:
             self._question(name, fields[name], [h for n, h in hits if n == name], facts, lang)
             for name in names
         ]
+
+    def guess(self, group: str) -> None:
+        """Show likely answers to the questions of a group that nobody has answered yet."""
+        before, self.guesses = self.guesses, {}
+        if self.visit.locked:
+            return
+        fields = record_kind(self.kind).fields
+        # One guess may lead to the next: whether somebody can work, to what follows from his schooling.
+        for _ in range(2):
+            made = self.visit.guesses_of(self)
+            asked, values = self._asked(), self.values
+            self.guesses |= {
+                name: value
+                for name, value in made.items()
+                if name in asked
+                and fields[name].info.group == group
+                and name not in values
+                and name not in self.drafts
+            }
+        if self.guesses != before:
+            self.visit.answers_changed()
+
+    def keep_guesses(self) -> None:
+        """Store the likely answers: the cadre saw them and goes on."""
+        if self.guesses:
+            self.visit.save(self, self.guesses)
+        self.guesses = {}
+
+    def drop_guesses(self) -> None:
+        """Forget the likely answers."""
+        if self.guesses:
+            self.guesses = {}
+            self.visit.answers_changed()
+
+    def refuse_all(self, names: Sequence[str]) -> None:
+        """Answer no to several questions at once."""
+        self.visit.save(self, dict.fromkeys(names, False), at=names[-1])
 
     def answer(self, name: str, value: Value) -> None:
         """Save an answer at once. A good ID number fills birth date and sex."""

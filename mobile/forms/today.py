@@ -30,6 +30,8 @@ class Today:
     drafts: tuple[HouseholdRow, ...]
     waiting: int
     """Households that are submitted and not sent."""
+    village_code: str
+    """Where the cadre is: of the household that he touched last, or of the next one; "" when unknown."""
     is_clock_behind: bool
     """Whether the phone's day lies before the last answer: visits would get a wrong date."""
 
@@ -54,14 +56,17 @@ def today_of(
     is_clock_behind: bool = False,
 ) -> Today:
     """Return the day of these households; `last` is the one that was touched last."""
+    next_one = next_door(rows, last)
+    here = next((row for row in rows if row.id == last), next_one)
     returned = (row for row in rows if row.state == RETURNED)
     return Today(
         done=sum(row.state in DONE for row in rows),
         total=len(rows),
         returned=tuple(Returned(row, next(iter(words.get(row.id, ())), "")) for row in returned),
-        next_door=next_door(rows, last),
+        next_door=next_one,
         drafts=tuple(row for row in rows if row.state == DRAFT),
         waiting=sum(row.state == WAITING for row in rows),
+        village_code=here.village_code if here else "",
         is_clock_behind=is_clock_behind,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mobile.forms.guesses import Known, guesses
 from mobile.forms.record_form import RecordForm
 from mobile.storage import drafts, outbox, phone_index, records
 from mobile.storage.database import Store, get, tick
@@ -130,6 +131,8 @@ class Visit:
         """Members whom the county has joined with other registrations, and with how many."""
         self._registered: dict[str, list[str]] = {}
         """What the county's index said: a look-up is slow on purpose, so it is asked once."""
+        self._usual: dict[tuple[str, str], Any] = {}
+        """What nearly all of the village say in a field: read once a visit."""
         self._forms: dict[str, RecordForm] = {}
         for record in shown:
             self._forms[record.id] = RecordForm(self, record.kind, record.id, known=record)
@@ -149,6 +152,10 @@ class Visit:
             if draft.record_id not in self._forms:
                 self._forms[draft.record_id] = RecordForm(self, draft.kind, draft.record_id)
             self._forms[draft.record_id].drafts[draft.field] = draft
+        self._forget_hits()
+
+    def answers_changed(self) -> None:
+        """Have the rules checked again: what is on the screen is not what it was."""
         self._forget_hits()
 
     def _forget_hits(self) -> None:
@@ -368,6 +375,26 @@ class Visit:
         how = {"method": method, "witness": witness} if given else {}
         self.save(form, {"given": given, **how}, at="given")
 
+    def guesses_of(self, form: RecordForm) -> dict[str, Any]:
+        """Return likely answers to a record's questions, as far as this visit and village tell."""
+        standing = [one for one in self.records() if one is not form]
+        return guesses(
+            form.kind,
+            form.values,
+            Known(
+                today=self.today,
+                others=[one.values for one in standing if one.kind == "member"],
+                member=(self.member(form.values.get("member_id")) or form).values,
+                consents=[one.values for one in standing if one.kind == "consent"],
+                usual=self._usual_here,
+            ),
+        )
+
+    def _usual_here(self, kind: str, field: str) -> Any:
+        if (kind, field) not in self._usual:
+            self._usual[kind, field] = records.usual(self.store, self.village_code, kind, field)
+        return self._usual[kind, field]
+
     def remove_member(self, form: RecordForm) -> None:
         """Take a member and what belongs to him out: a new one is dropped, a known one made void."""
         if self._locked:
@@ -395,7 +422,10 @@ class Visit:
         self.save(self.household, {"rule_reasons": reasons})
 
     def confirm_unchanged(self) -> None:
-        """“都没变”: renew the visit date and every intention's confirmation; then `submit`."""
+        """“都没变”: renew the visit date and every intention's confirmation; then `submit`.
+
+        Where `to_ask_anew` names somebody, he is asked first.
+        """
         intentions = [form for form in self.records() if form.kind == "intention"]
         self._save(
             [
@@ -403,6 +433,34 @@ class Visit:
                 *((form, {"confirmed_on": self.today}) for form in intentions),
             ]
         )
+
+    def can_renew(self, member: RecordForm) -> bool:
+        """Tell whether a member's answers of last time may stand: known, older, and untouched today."""
+        intention = self.intention_of(member)
+        if self._locked or member.known is None or intention is None or intention.known is None:
+            return False
+        is_touched = member.drafts or intention.drafts
+        return not is_touched and intention.values.get("confirmed_on") != self.today
+
+    def is_renewed(self, member: RecordForm) -> bool:
+        """Tell whether a member said in this visit that nothing has changed, and nothing was changed."""
+        intention = self.intention_of(member)
+        return bool(intention and set(intention.drafts) == {"confirmed_on"} and not member.drafts)
+
+    def renew(self, member: RecordForm) -> None:
+        """One person's “没变”: what he wants is confirmed as of today."""
+        intention = self.intention_of(member)
+        if intention is not None:
+            self._save([(intention, {"confirmed_on": self.today})])
+
+    def to_ask_anew(self) -> list[RecordForm]:
+        """Return the consents that were given to other words than today's and not asked again since."""
+        return [
+            consent
+            for member in self.members
+            for consent in self.consents_of(member).values()
+            if consent.is_outdated
+        ]
 
     def discard(self) -> None:
         """Throw the drafts of this visit away."""
@@ -608,7 +666,9 @@ class Visit:
             for name in record_kind(form.kind).fields
             if final.get(name) != known.get(name)
         }
-        if changed or form is self.household:
+        # Who was asked again and said the same has agreed to today's words.
+        is_asked_again = form.kind == "consent" and "given" in form.drafts
+        if changed or form is self.household or is_asked_again:
             final |= self._set_by_program(form, final)
         patch = {
             name: final.get(name)

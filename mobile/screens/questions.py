@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kivy.clock import Clock
-from kivy.properties import BooleanProperty, NumericProperty, StringProperty
+from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
 
 from mobile.forms.visit import Position, Step
 from mobile.screens.screen import PhoneScreen
@@ -38,6 +38,8 @@ class QuestionsScreen(PhoneScreen):
     share = NumericProperty(0.0)
     is_first = BooleanProperty(False)
     may_skip = BooleanProperty(False)
+    unsaid = ListProperty()
+    """Yes-or-no questions without an answer, where there are several."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,8 +64,11 @@ class QuestionsScreen(PhoneScreen):
         self._stored(name)
 
     def clear(self, name: str) -> None:
-        """Take an answer back."""
-        self.form.clear(name)
+        """Take an answer back; who touches what was chosen for him says that it is right."""
+        if name in self.form.guesses:
+            self.form.answer(name, self.form.guesses[name])
+        else:
+            self.form.clear(name)
         self._stored(name)
 
     def verdict(self, name: str, typed: str) -> str:
@@ -150,8 +155,13 @@ class QuestionsScreen(PhoneScreen):
 
     def refresh(self) -> None:
         """Show the questions as they now are; those that stay keep their widgets and the focus."""
+        self.form.guess(self.step.group)
         questions = [self._worded(q) for q in self.form.questions(self.step.group, theme.lang)]
         names = [question.name for question in questions]
+        unsaid = [
+            q.name for q in questions if q.widget == "flag" and q.required and q.value is None
+        ]
+        self.unsaid = unsaid if len(unsaid) > 1 and not self.phone.visit.locked else []
         for question in questions:
             if question.name in self.cards:
                 self.cards[question.name].show(question)
@@ -169,6 +179,8 @@ class QuestionsScreen(PhoneScreen):
             card.explain = self._explain(question)
 
     def _worded(self, question: Any) -> Any:
+        if question.name in self.form.guesses and not question.notice:
+            question = dataclasses.replace(question, notice=ui("guessed"))
         if self.form.kind == "consent" and question.name == "given":
             kind = self.form.values.get("consent_kind")
             return dataclasses.replace(
@@ -196,6 +208,12 @@ class QuestionsScreen(PhoneScreen):
         self.may_skip = False
         self.refresh()
 
+    def refuse_rest(self) -> None:
+        """Answer no to each yes-or-no question that is still open."""
+        names = list(self.unsaid)
+        self.form.refuse_all(names)
+        self._stored(names[-1])
+
     def look_at(self, field: str) -> None:
         """Scroll to a field once it has its place."""
 
@@ -214,6 +232,8 @@ class QuestionsScreen(PhoneScreen):
     def next(self) -> None:
         """Go on. The first touch with something missing shows what; the second goes on all the same."""
         self.flush()
+        if not self.phone.visit.locked:
+            self.form.keep_guesses()
         self.form.show_missing = True
         self.refresh()
         wrong = next((name for name, card in self.cards.items() if card.severity == "error"), None)
@@ -237,6 +257,7 @@ class QuestionsScreen(PhoneScreen):
     def previous(self) -> None:
         """Go one step back."""
         self.flush()
+        self.form.drop_guesses()
         before = self.phone.visit.previous_step(self.step)
         if before is None:
             self.phone.go_back()
@@ -244,8 +265,9 @@ class QuestionsScreen(PhoneScreen):
             self.enter(before)
 
     def overview(self) -> None:
-        """Back to the overview of the visit."""
+        """Back to the overview of the visit; what was only likely is not kept."""
         self.flush()
+        self.form.drop_guesses()
         self.phone.go_back()
 
     def back(self) -> bool:

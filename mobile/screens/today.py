@@ -50,6 +50,9 @@ class TodayScreen(PhoneScreen):
     waiting = NumericProperty(0)
     last_sync = StringProperty("")
     has_households = BooleanProperty(True)
+    village_code = StringProperty("")
+    village_name = StringProperty("")
+    """Where the cadre is: the village of the next house, or of the only village."""
 
     def enter(self, **_: Any) -> None:
         """Count anew: a visit or a sync may have ended since."""
@@ -67,6 +70,8 @@ class TodayScreen(PhoneScreen):
         self.left = ui("left_to_visit", count=left) if left else ui("all_visited")
         self.waiting = day.waiting
         self.last_sync = phone.last_sync_in_words()
+        self.village_code = day.village_code
+        self.village_name = phone.village_name(day.village_code) if day.village_code else ""
         self._show_returned(day.returned)
         self._show_rows("next_door", [day.next_door] if day.next_door else [])
         self._show_rows("drafts", day.drafts)
@@ -109,6 +114,10 @@ class TodayScreen(PhoneScreen):
 
     def _open(self, row: HouseholdRow, *_: Any) -> None:
         self.phone.open_visit(row.id, row.village_code)
+
+    def add_household(self) -> None:
+        """Start with a household that is not on the list, where the cadre is."""
+        self.phone.open_visit(None, self.village_code)
 
     def search(self) -> None:
         """Find somebody."""

@@ -25,6 +25,12 @@ class RecordCard(TapCard):
     title = StringProperty("")
     below = StringProperty("")
     icon = StringProperty("person")
+    can_renew = BooleanProperty(False)
+    on_renew = ObjectProperty(None, allownone=True)
+
+    def renew(self) -> None:
+        """Nothing has changed with this person."""
+        self.on_renew()
 
     def say(self, tone: str, icon: str, words: str) -> None:
         """Add a badge."""
@@ -127,6 +133,10 @@ class VisitScreen(PhoneScreen):
             card.say("soft", "", self._shown(intention, "wants_job"))
         if others := visit.registered_elsewhere.get(member.record_id):
             card.say("soft", "", ui("badge_one_person", count=others))
+        if visit.is_renewed(member):
+            card.say("green", "check", ui("badge_unchanged"))
+        card.can_renew = visit.can_renew(member)
+        card.on_renew = lambda: self.renew(member)
         card.bind(on_release=lambda _: self.open_record(ids))
         return card
 
@@ -180,8 +190,19 @@ class VisitScreen(PhoneScreen):
 
     def confirm_unchanged(self) -> None:
         """“都没变”: renew the visit and hand it in."""
-        self.phone.visit.confirm_unchanged()
-        self.submit()
+        visit = self.phone.visit
+        visit.confirm_unchanged()
+        outdated = {form.record_id for form in visit.to_ask_anew()}
+        if outdated:
+            Toast.say(ui("ask_anew"))
+            self.open_record(outdated)
+        else:
+            self.submit()
+
+    def renew(self, member: Any) -> None:
+        """“没变” of one person."""
+        self.phone.visit.renew(member)
+        self.enter()
 
     def add_member(self) -> None:
         """Add somebody and start with the questions about him."""

@@ -24,6 +24,10 @@ STATES = (RETURNED, CONFLICT, HELD, DRAFT, TO_VISIT, WAITING, SYNCED, APPROVED)
 DONE = frozenset({WAITING, SYNCED, APPROVED, HELD, CONFLICT})
 
 
+LEAST_TO_BE_USUAL = 5
+"""Records that a village must have before anything is usual in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class HouseholdRow:
     """A household in a list. `state` is one of STATES; its words are `text(f"visit.state.{state}")`."""
@@ -313,6 +317,21 @@ def last_touched(store: Store) -> Touched | None:
     return Touched(row["household_id"], row["day"]) if row["household_id"] else None
 
 
+def usual(store: Store, village_code: str, kind: str, field: str) -> Any:
+    """Return what four fifths of a village's records say in a field; None where no value has so many."""
+    home = "r.id" if kind == "household" else "r.household_id"
+    rows = store.connection.execute(
+        f'SELECT r."{field}" AS value, count(*) AS count FROM "{kind}" r'  # noqa: S608
+        f" JOIN household h ON h.id = {home}"
+        f' WHERE h.village_code = ? AND r."{field}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC',
+        (village_code,),
+    ).fetchall()
+    total = sum(row["count"] for row in rows)
+    if total < LEAST_TO_BE_USUAL or rows[0]["count"] < 0.8 * total:
+        return None
+    return rows[0]["value"]
+
+
 def conflicts(store: Store, household_id: str) -> list[dict[str, Any]]:
     """Return the open conflicts of a household as the county sent them (both values, both names)."""
     rows = store.connection.execute(
@@ -320,6 +339,14 @@ def conflicts(store: Store, household_id: str) -> list[dict[str, Any]]:
         (household_id,),
     )
     return [json.loads(row["values"]) for row in rows]
+
+
+def counted_with(store: Store, household_id: str) -> str | None:
+    """Return the household that the county counts this one with, which is listed twice then."""
+    row = store.connection.execute(
+        "SELECT same_as FROM review WHERE household_id = ?", (household_id,)
+    ).fetchone()
+    return row["same_as"] if row else None
 
 
 def other_registrations(store: Store, household_id: str) -> dict[str, int]:

@@ -79,7 +79,7 @@ def test_the_day_of_a_phone_is_read_from_its_records(store: Store) -> None:
     assert [(one.row.id, one.reason) for one in day.returned] == [(home, "空号")]
     assert [draft.id for draft in day.drafts] == [visit.household_id]
     assert getattr(day.next_door, "id", None) == "0000000000abc"
-    assert (day.total, day.is_clock_behind) == (3, False)
+    assert (day.total, day.is_clock_behind, day.village_code) == (3, False, VILLAGE)
 
 
 @pytest.mark.parametrize(("day", "is_behind"), [("2000-01-01", True), ("2100-01-01", False)])

@@ -63,8 +63,9 @@ def test_what_is_wrong_stands_beside_its_field(phone: Callable[..., Driver]):
     open_village(driver, "大湾村")
     start_household(driver)
     driver.tap_text("下一步")
-    card = driver.question("relocated")
-    assert "易地搬迁户" in card.message
+    driver.tap_text("下一步")
+    card = driver.question("category")
+    assert "农户类别" in card.message
     assert driver.find(card.message, within=card)
     driver.back()
     driver.tap_text("加一位家庭成员")
@@ -77,6 +78,26 @@ def test_what_is_wrong_stands_beside_its_field(phone: Callable[..., Driver]):
     driver.tap_text("完成")
     assert driver.question("birth_date").question.value == "1993-03-12"
     assert not driver.question("id_no").message
+
+
+def test_what_is_likely_is_chosen_and_stored_only_when_gone_on_with(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    card = driver.question("relocated")
+    assert driver.find("先替您选的,请核对;不对就改", within=card)
+    assert card.question.value is False  # as everywhere in this village
+    household = driver.app.visit.household
+    driver.back()
+    assert household.drafts == {}
+    driver.tap_text("继续填写")
+    driver.tap_text("下一步")
+    assert household.drafts["relocated"].value is False
+    driver.tap_text("这2项都选“否”")
+    assert [household.drafts[name].value for name in ("dibao", "tekun")] == [False, False]
+    driver.tap_text("上一步")
+    driver.choose("relocated", "是")
+    assert household.drafts["relocated"].value is True
 
 
 def test_the_button_that_leads_on_is_always_at_the_same_place(phone: Callable[..., Driver]):
