@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from server.demo.doubles import Person, doubles
 from server.demo.people import InventedHousehold, Record, invent_households
 from server.demo.roster import write_roster
 from server.services.build_pull import build_pull
@@ -38,6 +39,7 @@ from shared_schemas.changes import Change
 from shared_schemas.codes import divisions
 from shared_schemas.records import record_kinds
 from shared_schemas.records.member import HEAD
+from shared_schemas.rules import SPOUSES
 
 PASSWORD = "chushan-demo"  # noqa: S105 (printed on the screen, for invented people)
 SEED = 5223
@@ -116,7 +118,9 @@ def prepare(
             _decide(engine, reviewer, county.code, done, source, clock)
             say(f"{_name(township.code)}:走访 {len(done)} 户 households visited")
     _make_a_conflict(engine, users, clock)
+    _register_twice(engine, users[COUNTIES[0].reviewer], clock)
     _register_across(engine, users, clock)
+    _list_a_household_twice(engine, users, clock)
 
 
 def enrolment_code(engine: Engine, now_ms: int) -> str:
@@ -453,6 +457,76 @@ def _register_across(engine: Engine, users: dict[str, User], clock: Clock) -> No
     alone = InventedHousehold(rented.household, ({**head, **same},), (), ())
     phone = DemoPhone.enrolled(engine, users[f"cadre-{township.code}"], clock)
     phone.push(engine, list(_changes(alone, {}, clock)), clock.now_ms)
+
+
+def _list_a_household_twice(engine: Engine, users: dict[str, User], clock: Clock) -> None:
+    """Let a family of the first township be listed in the second too, under the wife, half without papers."""
+    family = next(
+        whole
+        for whole in _households(COUNTIES[0], clock.today)
+        if whole.household.get("registry_no")
+        and len(whole.members) > 3
+        and {HEAD, *SPOUSES} & {m["relation"] for m in whole.members if m.get("id_no")} > {HEAD}
+    )
+    township = COUNTIES[0].townships[1]
+    village = divisions.divisions_within(township.code, divisions.VILLAGE)[1].code12
+    other = next(
+        whole
+        for whole in invent_households(SEED + 2, 50, [village], today=clock.today, doubtful=0)
+        if not whole.household.get("registry_no")
+    )
+    home = other.household["id"]
+    members = []
+    for number, member in enumerate(family.members):
+        again = {**member, "id": ids.child_id(home, number), "household_id": home}
+        if member["relation"] in SPOUSES:
+            again |= {"relation": HEAD}
+            other.household["head_member_id"] = again["id"]
+        else:
+            again["relation"] = _UNDER_THE_WIFE.get(member["relation"], member["relation"])
+            again |= {"id_no": None, "no_id_reason": "1"} if member.get("id_no") else {}
+        members.append(again)
+    phone = DemoPhone.enrolled(engine, users[f"cadre-{township.code}"], clock)
+    other.household["responsible_cadre"] = phone.cadre
+    listed = InventedHousehold(other.household, tuple(members), (), ())
+    phone.push(engine, list(_changes(listed, {}, clock)), clock.now_ms)
+
+
+_UNDER_THE_WIFE = {HEAD: "11", "51": "53", "52": "54"}
+"""What the relations of a family become when the wife is the head."""
+
+
+def _register_twice(engine: Engine, reviewer: User, clock: Clock) -> None:
+    """Let people of a county be registered a second time, and approve some of the second ones."""
+    phone = DemoPhone.enrolled(engine, reviewer, clock)
+    known = phone.pull(engine)
+    of_kind = {
+        wanted: {key: values for (kind, key), (_, values) in known.items() if kind == wanted}
+        for wanted in ("member", "household", "review")
+    }
+    people = [
+        Person(values, of_kind["review"][str(values["household_id"])]["state"] == "approved")
+        for _, values in sorted(of_kind["member"].items())
+        if values["relation"] == HEAD and values.get("lives_here")
+    ]
+    # The towns are where the people are not: one of one town is linked without asking anybody.
+    visited = {township.code for township in COUNTIES[0].townships}
+    beyond = [
+        divisions.divisions_within(township.code12[:9], divisions.VILLAGE)[0].code12
+        for township in divisions.divisions_within(COUNTIES[0].code, divisions.TOWNSHIP)
+        if township.code12[:9] not in visited
+    ]
+    for double in doubles(people, beyond, clock.today, seed=SEED):
+        whole = double.whole
+        phone.push(engine, list(_changes(whole, {}, clock)), clock.now_ms)
+        if double.approve:
+            home = whole.household["id"]
+            with writing(engine) as conn:
+                review = reviews_of(conn, COUNTIES[0].code, [home])[home]
+                approve(
+                    conn, COUNTIES[0].code, home, review.bundle_seq,
+                    user=reviewer, now_ms=clock.now_ms, new_id=_new_id,
+                )  # fmt: skip
 
 
 def _make_a_conflict(engine: Engine, users: dict[str, User], clock: Clock) -> None:
