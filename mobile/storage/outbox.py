@@ -418,23 +418,13 @@ def new_incarnation(connection: sqlite3.Connection, lost: Iterable[int] = ()) ->
     return incarnation
 
 
-def answered_up_to(connection: sqlite3.Connection) -> int:
-    """Return the highest n of this incarnation that the server has answered, 0 for none."""
-    row = connection.execute(
-        "SELECT max(n) FROM outbox WHERE incarnation = ? AND state = 'acked'",
-        (get(connection, "incarnation"),),
-    ).fetchone()
-    return int(row[0] or 0)
-
-
-def answered_before(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return the highest answered n of each earlier incarnation of which changes are kept."""
+def last_answered(connection: sqlite3.Connection) -> dict[str, tuple[int, str]]:
+    """Return the highest n of each incarnation that has an answer, and the hash of that change."""
     rows = connection.execute(
-        "SELECT incarnation, max(n) FROM outbox WHERE state = 'acked' AND incarnation <> ?"
-        " GROUP BY incarnation ORDER BY incarnation",
-        (get(connection, "incarnation"),),
+        "SELECT * FROM outbox AS last WHERE state = 'acked' AND n = (SELECT max(n) FROM outbox"
+        " WHERE incarnation = last.incarnation AND state = 'acked') ORDER BY incarnation"
     )
-    return {row[0]: int(row[1]) for row in rows}
+    return {row["incarnation"]: (row["n"], content_hash(_change(row))) for row in rows}
 
 
 def lives(connection: sqlite3.Connection) -> list[str]:

@@ -232,9 +232,8 @@ class _Attempt:
         self.report("hello", 0, 1)
         connection = self.store.connection
         incarnation, cursor = get(connection, "incarnation"), get(connection, "cursor")
-        known, answered = get(connection, "hello"), outbox.answered_up_to(connection)
-        before = outbox.answered_before(connection)
-        answer = self.insist(partial(client.hello, incarnation, cursor, known, answered, before))
+        known, answered = get(connection, "hello"), outbox.last_answered(connection)
+        answer = self.insist(partial(client.hello, incarnation, cursor, known, answered))
         epoch = get(connection, "epoch")
         stored: dict[str, tuple[int, str | None]] = {}
         if epoch is not None and epoch != answer["epoch"]:

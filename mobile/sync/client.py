@@ -194,23 +194,19 @@ class Client:
         incarnation: str,
         cursor: str | None = None,
         known: Mapping[str, Any] | None = None,
-        answered: int = 0,
-        before: Mapping[str, int] | None = None,
+        answered: Mapping[str, tuple[int, str]] | None = None,
     ) -> dict[str, Any]:
         """Ask what the server knows of this phone; the answer is `messages.HelloAnswer`.
 
         `cursor` is where the last pull ended, `known` the last answer with its `mark`: what has not
         changed since is not sent again, and the answer that has not changed at all is `known`.
-        `answered` is the highest n that has an answer, `before` the same of earlier incarnations: a
+        `answered` has, of each incarnation, the highest n with an answer and that change's hash: a
         server that does not know one of them went back.
         """
         query: dict[str, Any] = {"incarnation": incarnation}
         if answered:
-            query["answered"] = answered
-        if before:
-            query["before"] = ",".join(
-                f"{life}-{n}" for life, n in list(before.items())[:MOST_LIVES]
-            )
+            last = [f"{life}-{n}-{named}" for life, (n, named) in answered.items()]
+            query["answered"] = ",".join(last[:MOST_LIVES])
         headers = {"Accept": PACKED}
         if cursor is not None:
             query["cursor"] = cursor

@@ -61,6 +61,8 @@ _incarnation = validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
 
 _cursor = validate.Length(max=100)
 
+_ANSWERED = "[0-9a-hjkmnp-tv-z]{13}-[0-9]{1,15}-[0-9a-f]{16}"
+
 
 class HelloQuery(ma.Schema):
     """Which installation asks, and what it has already."""
@@ -71,17 +73,11 @@ class HelloQuery(ma.Schema):
         validate=validate.Length(max=16),
         metadata={"description": "`places` of the last answer, to be spared the divisions"},
     )
-    answered = ma.fields.Integer(
-        load_default=0,
-        validate=validate.Range(0, SAFE_INTEGER),
-        metadata={"description": "highest n of the incarnation that has an answer"},
-    )
-    before = ma.fields.String(
-        validate=validate.Regexp(
-            r"^[0-9a-hjkmnp-tv-z]{13}-\d{1,15}(,[0-9a-hjkmnp-tv-z]{13}-\d{1,15}){0,19}$"
-        ),
+    answered = ma.fields.String(
+        validate=validate.Regexp(rf"^{_ANSWERED}(,{_ANSWERED}){{0,19}}$"),
         metadata={
-            "description": "the same of earlier incarnations: `incarnation-n`, commas between"
+            "description": "of each incarnation the highest n that has an answer, and that change's"
+            " hash: `incarnation-n-hash`, commas between"
         },
     )
 
@@ -169,11 +165,11 @@ def enrol(given: dict[str, Any]) -> dict[str, Any]:
 def hello(given: dict[str, Any]) -> Response:
     """Say what a phone needs to know before it syncs, and whether there is anything new."""
     here, device, now_ms = server(), current_device(), server().now_ms()
-    lives = (life.split("-") for life in given.pop("before", "").split(",") if life)
-    before = {life: int(n) for life, n in lives}
+    told = (life.split("-") for life in given.pop("answered", "").split(",") if life)
+    answered = {life: (int(n), named) for life, n, named in told}
     try:
         with reading(here.engine) as conn:
-            answer = say_hello(conn, device, **given, before=before, now_ms=now_ms)
+            answer = say_hello(conn, device, **given, answered=answered, now_ms=now_ms)
     except RolledBack as met:
         _begin_epoch(met)
         with reading(here.engine) as conn:

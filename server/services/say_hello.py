@@ -34,16 +34,15 @@ def say_hello(
     now_ms: int,
     cursor: str | None = None,
     places: str | None = None,
-    answered: int = 0,
-    before: Mapping[str, int] | None = None,
+    answered: Mapping[str, tuple[int, str]] | None = None,
 ) -> dict[str, Any]:
     """Return the answer as `messages.HelloAnswer` describes it.
 
     An incarnation that is another phone's counts as unheard of: pushing under it is refused as
     forked. `cursor` is where the phone's last pull ended; RolledBack as in `build_pull`. `places`
-    names the list of divisions that it has (`places_mark`). `answered` is the highest n of the
-    incarnation that this database, by its epoch, has answered, and `before` the same of the phone's
-    earlier incarnations: RolledBack where it does not know one of them.
+    names the list of divisions that it has (`places_mark`). `answered` has, of each
+    incarnation of the phone, the highest n that this database, by its epoch, has answered, and that
+    change's hash: RolledBack where it does not know one of them.
     """
     county = device.county
     known = incarnation_of(conn, county, incarnation)
@@ -58,9 +57,13 @@ def say_hello(
     backed_up = meta_value(conn, BACKED_UP)
     epoch = epoch_of(conn)
     if _is_of(cursor, epoch):
-        for life, n in {**(before or {}), incarnation: answered}.items():
+        for life, (n, named) in (answered or {}).items():
             then = incarnation_of(conn, county, life)
-            if n > (then.acked_n if then else 0) and (not then or then.device_id == device.id):
+            if then is not None and then.device_id != device.id:
+                continue
+            kept = stored_outcomes(conn, county, life, n, n).get(n)
+            # Another hash: it went back, and a copy of the phone has spoken since.
+            if kept is None or kept.hash != named:
                 raise RolledBack(epoch)
     answer: dict[str, Any] = {
         "protocol": PROTOCOL,

@@ -276,12 +276,26 @@ def test_a_restored_phone_notices_a_server_that_was_copied_back_by_its_earlier_l
     epoch = phone.hello()["epoch"]
     later = ids.incarnation_id(79)
 
-    def hello(answered: int) -> str:
+    def hello(n: int, named: str) -> str:
         query = {"incarnation": later, "cursor": phone.cursor,
-                 "before": f"{phone.incarnation}-{answered}"}  # fmt: skip
+                 "answered": f"{phone.incarnation}-{n}-{named}"}  # fmt: skip
         answer = phone.client.get("/sync/v1/hello", query_string=query, headers=phone.headers)
         assert answer.status_code == 200, answer.text
         return answer.json["epoch"]
 
-    assert hello(phone.n) == epoch
-    assert hello(phone.n + 1) != epoch
+    last = phone.hello()["acked_hash"]
+    assert hello(phone.n, last) == epoch
+    assert hello(phone.n + 1, last) != epoch
+
+
+def test_a_copy_that_spoke_after_the_server_went_back_hides_nothing(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    phone.submit(family)
+    phone.pull()
+    epoch = phone.hello()["epoch"]
+    query = {"incarnation": phone.incarnation, "cursor": phone.cursor,
+             "answered": f"{phone.incarnation}-{phone.n}-{'0' * 16}"}  # fmt: skip
+    answer = phone.client.get("/sync/v1/hello", query_string=query, headers=phone.headers)
+    assert answer.json["epoch"] != epoch
