@@ -12,7 +12,15 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from server.access import audience, current_user, log_in, log_out, maybe_user, server
+from server.access import (
+    audience,
+    current_user,
+    limit_calls,
+    log_in,
+    log_out,
+    maybe_user,
+    server,
+)
 from server.services.enrol import (
     VALID_HOURS,
     enrolment_text,
@@ -21,6 +29,7 @@ from server.services.enrol import (
 )
 from server.services.scope import scope_prefix
 from server.services.sign_in import SHORTEST_PASSWORD, check_sign_in, hash_password
+from server.services.unlock import UNLOCKS_PER_DAY, unlock_answer
 from server.storage import review_pages as queries
 from server.storage.accounts import User, add_user, firm_of
 from server.storage.audit import add_audit
@@ -28,6 +37,7 @@ from server.storage.devices import devices_within, set_device_state
 from server.storage.divisions import places_within
 from server.storage.engine import reading, writing
 from server.web.pages import page, see_other, words
+from shared_schemas import unlock as unlock_digits
 from shared_schemas.codes import code_list
 from shared_schemas.errors import ChushanError
 
@@ -101,7 +111,10 @@ def devices() -> Any:
 
 
 def _devices_page(
-    enrolled: dict[str, Any] | None = None, errors: dict[str, str] | None = None, status: int = 200
+    enrolled: dict[str, Any] | None = None,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+    unlocked: dict[str, Any] | None = None,
 ) -> Any:
     user = current_user()
     counties = [user.county] if user.county else []
@@ -122,6 +135,7 @@ def _devices_page(
         names=names,
         places=places,
         enrolled=enrolled,
+        unlocked=unlocked,
         errors=errors or {},
         hours=VALID_HOURS,
         late_ms=server().now_ms() - 7 * 86_400_000,
@@ -177,6 +191,29 @@ def revoke(county: str, device_id: str) -> Any:
                   action="device_revoked", target_kind="device", target_id=device_id)  # fmt: skip
     flash(words("devices.done_revoked", name=found[0].cadre), "success")
     return see_other("accounts.devices")
+
+
+@blueprint.post("/devices/<county>/<device_id>/unlock")
+@audience("county", "admin")
+def unlock(county: str, device_id: str) -> Any:
+    """Tell what opens a locked phone, to the digits that the cadre reads out from it."""
+    user, here = current_user(), server()
+    challenge = request.form.get("challenge", "")[:40]
+    with reading(here.engine) as conn:
+        found = [d for d in devices_within(conn, county, user.scope) if d.id == device_id]
+    if not found:
+        raise ChushanError("not_found")
+    limit_calls(f"unlock {device_id}", most=UNLOCKS_PER_DAY, window_s=86_400)
+    with writing(here.engine) as conn:
+        told = unlock_answer(
+            conn, found, challenge,
+            actor=user.id, audit_id=here.new_id(), now_ms=here.now_ms(),
+        )  # fmt: skip
+    if told is None:
+        wrong = {f"challenge-{device_id}": words("devices.wrong_challenge")}
+        return _devices_page(errors=wrong, status=422)
+    groups = unlock_digits.in_groups(told[1], unlock_digits.GROUP).split()
+    return _devices_page(unlocked={"cadre": found[0].cadre, "groups": groups})
 
 
 @blueprint.post("/devices/<county>/<device_id>/scope")

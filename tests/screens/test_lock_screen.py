@@ -127,9 +127,9 @@ def test_ten_wrong_pins_leave_the_way_to_the_county_alone(folder: Path, driver: 
     driver.app.lock()
     driver.settle()
     key_file = driver.app.key_file
-    now_s = 10**6
+    clock = [1_000_000.0]
+    key_file._clock_s = lambda: clock[0]
     for number in range(1, 10):
-        key_file._clock_s = lambda: now_s
         press(driver, OTHER)
         assert key_file.state.failed == number
         if number == 4:
@@ -142,8 +142,8 @@ def test_ten_wrong_pins_leave_the_way_to_the_county_alone(folder: Path, driver: 
             key_file = driver.app.key_file
             assert key_file.wait_s() > 110
             assert key_file.state.failed == 5
-        now_s += 10**4
-        key_file._clock_s = lambda: now_s
+            key_file._clock_s = lambda: clock[0]
+        clock[0] += 10_000
         driver.until(lambda: not driver.app.manager.current_screen.is_waiting, timeout=5)
     assert driver.sees("再错1次")
     press(driver, OTHER)
