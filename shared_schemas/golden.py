@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared_schemas.fields import Authority, Declared, Value
+from shared_schemas.fields import Authority, Declared, Facts, Value
 from shared_schemas.ids import household_id as id_from_bits
 from shared_schemas.records import record_kind
 
@@ -78,7 +78,9 @@ def by_date(registration: Registration) -> tuple[object, ...]:
 def golden_record(
     registrations: Sequence[Registration], chosen: Mapping[str, str] | None = None
 ) -> dict[str, Golden]:
-    """Return what is believed of a person, by field in form order; unanswered fields are left out.
+    """Return what is believed of a person, by field in form order.
+
+    Left out is what nobody answered, and what is not asked of one who is as believed.
 
     `chosen` names, by field, the registration that a person of the county decided for. A choice of
     one that is not there, or has no answer there, does not count.
@@ -88,7 +90,27 @@ def golden_record(
         answered = [r for r in registrations if r.values.get(name) not in (None, "", [])]
         if answered:
             believed[name] = _settle(name, declared, answered, (chosen or {}).get(name))
-    return believed
+    return _consistent(believed, registrations)
+
+
+def _consistent(
+    believed: Mapping[str, Golden], registrations: Sequence[Registration]
+) -> dict[str, Golden]:
+    """Leave out what is not asked of somebody like the person believed in.
+
+    Of two registrations one may say that he works and where, the other, later, that he does not:
+    then there is no employer. Nor is there a reason for having no number beside a number.
+    """
+    day = max((r.confirmed_on for r in registrations), default="") or None
+    # Who has left one household lives on in another.
+    whole = Facts({n: g.value for n, g in believed.items() if n != "member_change"}, today=day)
+    own = {r.id: Facts(r.values, today=day) for r in registrations}
+
+    def applies(name: str, entry: Golden) -> bool:
+        asked = person_fields()[name].info.asked
+        return asked is None or asked(whole) or not asked(own[entry.source])
+
+    return {name: entry for name, entry in believed.items() if applies(name, entry)}
 
 
 def person_fields() -> Mapping[str, Declared]:

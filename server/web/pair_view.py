@@ -103,6 +103,7 @@ def _field_pair(
     values = [side.values.get(name) for side in (left, right)]
     shown = [shown_value(declared, value, lang=lang, places=places) for value in values]
     agree = golden is not None and golden.why is Why.AGREE
+    unasked = golden is None and any(shown)
     by_character = declared.widget in _COMPARED and all(shown) and not agree
     marked = [
         _runs(mine, differing(mine, other)) if by_character
@@ -116,9 +117,9 @@ def _field_pair(
         left=marked[0],
         right=marked[1],
         source=source,
-        why=text(f"pages.duplicates.believed.{golden.why}", lang) if golden else "",
-        is_equal=golden is None or agree,
-        is_answered=golden is not None,
+        why=text(f"pages.duplicates.believed.{golden.why if golden else 'unasked'}", lang),
+        is_equal=agree or not (golden or unasked) or (unasked and shown[0] == shown[1]),
+        is_answered=any(shown),
     )
 
 
