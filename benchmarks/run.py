@@ -30,6 +30,7 @@ NAMES = (
     "linkage",
     "field_rules",
     "febrl",
+    "arrival",
     "phone_index",
 )
 """Modules of this folder; each has `measure() -> Section`."""

@@ -77,7 +77,7 @@ def refresh(
     for row in storage.people_of_households(conn, county, households):
         present.add(row.id)
         side = side_of(row.id, dict(row._mapping), row.head_name)
-        text = _packed(side[1:])
+        text = packed(side[1:])
         if kept.get(row.id) != text:
             changed[row.id] = (row.household_id, text, blocking_keys(side))
     storage.drop_features(conn, county, kept.keys() - present)
@@ -103,7 +103,8 @@ def compute_anew(engine: Engine, county: str) -> int:
 _AT_ONCE = 200
 """Households in one transaction: phones that push wait no longer than for these."""
 
-_packed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+packed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Return features as they are stored."""
 
 
 def sides_of(conn: Connection, county: str, member_ids: Collection[str]) -> dict[str, Side]:
