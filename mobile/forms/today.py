@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mobile.storage import records
 from mobile.storage.database import Store
 from mobile.storage.records import DONE, DRAFT, RETURNED, TO_VISIT, WAITING, HouseholdRow
+
+SHOWN = 3
+"""Returned households and drafts that stand on the first screen with their people; the lists have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,24 @@ class Today:
 
 def today(store: Store, day: str) -> Today:
     """Return what the phone knows of the day."""
-    rows = records.households(store)
+    rows = records.households(store, brief=True)
     touched = records.last_touched(store)
-    return today_of(
+    brief = today_of(
         rows,
         records.returned_words(store),
         last=touched.household_id if touched else None,
         is_clock_behind=touched is not None and day < touched.day,
+    )
+
+    def whole(row: HouseholdRow) -> HouseholdRow:
+        return records.household_row(store, row.id) or row
+
+    return replace(
+        brief,
+        returned=tuple(replace(one, row=whole(one.row)) for one in brief.returned[:SHOWN])
+        + brief.returned[SHOWN:],
+        next_door=whole(brief.next_door) if brief.next_door else None,
+        drafts=tuple(map(whole, brief.drafts[:SHOWN])) + brief.drafts[SHOWN:],
     )
 
 
@@ -74,26 +88,26 @@ def today_of(
 def next_door(rows: Iterable[HouseholdRow], last: str | None) -> HouseholdRow | None:
     """Return the next household by address that waits for a visit; after the last house, the first.
 
-    It is of the village of the last one as long as somebody waits there.
+    It is of the village of the last one as long as somebody waits there, then of the next village.
     """
     rows = list(rows)
     here = next((row for row in rows if row.id == last), None)
-    to_visit = sorted((row for row in rows if row.state == TO_VISIT), key=_place)
-    if here is None:
-        return to_visit[0] if to_visit else None
-    in_village = [row for row in to_visit if row.village_code == here.village_code]
-    for chosen in (in_village, to_visit):
-        after = [row for row in chosen if _place(row) > _place(here)]
-        if chosen:
-            return (after or chosen)[0]
-    return None
+    to_visit = [row for row in rows if row.state == TO_VISIT]
+    if not to_visit:
+        return None
+    home = here.village_code if here else ""
+    village = min({row.village_code for row in to_visit}, key=lambda code: (code < home, code))
+    street = sorted((row for row in to_visit if row.village_code == village), key=_place)
+    if here is None or village != home:
+        return street[0]
+    return next((row for row in street if _place(row) > _place(here)), street[0])
 
 
 _Part = tuple[int, int, str]
 
 
-def _place(row: HouseholdRow) -> tuple[str, tuple[_Part, ...], str]:
-    return row.village_code, address_order(row.address), row.id
+def _place(row: HouseholdRow) -> tuple[tuple[_Part, ...], str]:
+    return address_order(row.address), row.id
 
 
 def address_order(address: str) -> tuple[_Part, ...]:

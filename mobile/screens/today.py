@@ -8,6 +8,7 @@ from typing import Any
 from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
 from kivy.uix.anchorlayout import AnchorLayout
 
+from mobile.forms.today import SHOWN, today
 from mobile.screens.screen import PhoneScreen
 from mobile.screens.states import STATE_LOOKS
 from mobile.storage.records import HouseholdRow
@@ -15,9 +16,6 @@ from mobile.theme import theme, ui
 from mobile.widgets import load_kv
 from mobile.widgets.kit import BigButton, TapCard
 from mobile.widgets.words import Words
-
-MOST = 3
-"""Returned households and drafts that stand here; the lists have all."""
 
 
 class Ring(AnchorLayout):
@@ -56,8 +54,6 @@ class TodayScreen(PhoneScreen):
 
     def enter(self, **_: Any) -> None:
         """Count anew: a visit or a sync may have ended since."""
-        from mobile.forms.today import today
-
         phone = self.phone
         day = today(phone.store, phone.today())
         self.greeting = phone.store.cadre()
@@ -79,7 +75,7 @@ class TodayScreen(PhoneScreen):
     def _show_returned(self, returned: Any) -> None:
         rows = [(one.row, one.reason or ui("returned_see_fields")) for one in returned]
         self._fill("returned", rows, "returned", theme.warm)
-        if len(rows) > MOST:
+        if len(rows) > SHOWN:
             more = BigButton(look="plain", words=ui("returned_all", count=len(rows)))
             more.bind(on_release=lambda _: self.phone.go("households", village_code=None))
             self.ids.returned.add_widget(more)
@@ -98,7 +94,7 @@ class TodayScreen(PhoneScreen):
         if rows:
             head = ui(f"today_{place}", count=len(rows))
             stack.add_widget(Words(words=head, bold=True))
-        for row, words in rows[:MOST]:
+        for row, words in rows[:SHOWN]:
             card = WaitingCard(title=self._called(row), words=words, icon=icon, ink=ink)
             card.bind(on_release=partial(self._open, row))
             stack.add_widget(card)
