@@ -19,7 +19,7 @@ from shared_schemas.records import is_record_kind, record_kind
 class Matter:
     """Something about this household that waits for the county, or that the county has said.
 
-    `kind` is conflict, held or closed; `lines` follow the title.
+    `kind` is conflict, held, closed or listed_twice; `lines` follow the title.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class Matter:
 
 
 def matters(visit: Visit, lang: str = "zh") -> list[Matter]:
-    """Return what the county has to settle about a household, then what it closed and why."""
+    """Return what the county has to settle about a household, then what it has said."""
     found = [
         _conflict(visit, row, lang) for row in records.conflicts(visit.store, visit.household_id)
     ]
@@ -37,7 +37,20 @@ def matters(visit: Visit, lang: str = "zh") -> list[Matter]:
     for reason in dict.fromkeys(change.reason for change in held):
         of_reason = [change for change in held if change.reason == reason]
         found.append(_held(visit, reason, of_reason, lang))
-    return found + [_closed(visit, change, lang) for change in unsettled if change.note is not None]
+    found += [_closed(visit, change, lang) for change in unsettled if change.note is not None]
+    other = records.counted_with(visit.store, visit.household_id)
+    return [*found, _listed_twice(visit, other, lang)] if other else found
+
+
+def _listed_twice(visit: Visit, other: str, lang: str) -> Matter:
+    known = records.household_row(visit.store, other)
+    where = (
+        text("matter.listed_twice_here", lang, head=known.head_name)
+        if known and known.head_name
+        else ""
+    )
+    said = (where, text("matter.listed_twice_go_on", lang))
+    return Matter("listed_twice", text("matter.listed_twice", lang), tuple(s for s in said if s))
 
 
 def _conflict(visit: Visit, row: Mapping[str, Any], lang: str) -> Matter:

@@ -17,5 +17,6 @@ MATTER_LOOKS: dict[str, tuple[str, str]] = {
     "conflict": ("red", "split"),
     "held": ("red", "pause"),
     "closed": ("amber", "info"),
+    "listed_twice": ("amber", "info"),
 }
 """How what the county has to settle looks, by `Matter.kind`."""

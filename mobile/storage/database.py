@@ -35,6 +35,10 @@ class PhoneFull(Exception):  # noqa: N818 - named after what the cadre meets
     """The phone has no room left: what was being written is not stored, all else is as it was."""
 
 
+class PhoneBusy(sqlite3.OperationalError):
+    """Another part of the app kept writing for `BUSY_TIMEOUT_S`: nothing of this is stored, try again."""
+
+
 class Store:
     """The open database. May be used from several threads; each gets a connection of its own."""
 
@@ -70,7 +74,7 @@ class Store:
 
         BEGIN IMMEDIATE: the screen and a sync share the file, and a deferred transaction that
         turns from reading to writing fails "database is locked" beside another one. PhoneFull where
-        there is no room for it.
+        there is no room for it, PhoneBusy where a sync does not let go.
         """
         connection = self.connection
         try:
@@ -83,6 +87,8 @@ class Store:
                 connection.execute("ROLLBACK")
             if getattr(error, "sqlite_errorcode", None) in _NO_ROOM:
                 raise PhoneFull from error
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                raise PhoneBusy from error
             raise
 
     @contextmanager
@@ -275,6 +281,7 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
             "state": str,
             "comments": str,
             "decided_at_ms": int,
+            "same_as": str,
         },
         ("household_id",),
     ),

@@ -125,8 +125,8 @@ def _store_reviews(
 ) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO review"
-        " (household_id, seq, generation, state, comments, decided_at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        " (household_id, seq, generation, state, comments, decided_at_ms, same_as)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 household_id,
@@ -135,6 +135,7 @@ def _store_reviews(
                 values.get("state"),
                 dumps(values.get("comments") or []),
                 values.get("decided_at_ms"),
+                values.get("same_as"),
             )
             for household_id, seq, values in rows
         ],

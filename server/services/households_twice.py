@@ -120,7 +120,7 @@ def _row(county: str, pair: Pair, facts: Facts, *, now_ms: int) -> dict[str, Any
         **_found(facts),
         "state": OPEN,
         "stays": None,
-        "links": [],
+        "undo": None,
         "proposed_at_ms": now_ms,
         "decided_by": None,
         "decided_at_ms": None,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from server.linkage.households import one_to_one
 from server.linkage.score import AUTOMATIC, CANDIDATE
@@ -107,22 +107,23 @@ def decide_households(
     if row.state not in (OPEN, UNSURE):
         raise ChushanError("wrong_state", "这两户已经有人定过了")
     reason = decision.reason.strip() or None
-    links: list[dict[str, Any]] = []
+    joined: list[dict[str, Any]] = []
     if decision.state == ONE:
         if decision.stays not in pair:
             raise ChushanError("malformed")
-        links = _join_members(
+        joined = _join_members(
             conn, county, pair, decision, user=user, now_ms=now_ms, new_id=new_id
         )  # fmt: skip
     storage.settle_pair(
-        conn, county, pair, state=decision.state, links=links, note=reason,
+        conn, county, pair, state=decision.state, note=reason,
         stays=decision.stays if decision.state == ONE else None,
+        undo={"said": _said(row), "members": joined} if decision.state == ONE else None,
         decided_by=user.id, decided_at_ms=now_ms,
     )  # fmt: skip
     count_anew(conn, county, pair, now_ms=now_ms)
     action = {ONE: ONE_HOUSEHOLD, TWO: TWO_HOUSEHOLDS, UNSURE: LEFT_UNSURE}[decision.state]
     _tell(conn, county, pair, action, user=user, now_ms=now_ms, new_id=new_id,
-          detail={"reason": reason, "stays": decision.stays or None, "joined": len(links)})  # fmt: skip
+          detail={"reason": reason, "stays": decision.stays or None, "joined": len(joined)})  # fmt: skip
 
 
 def _join_members(
@@ -131,7 +132,7 @@ def _join_members(
     lines = {(line.left, line.right): line for line in lines_of(conn, county, pair)}
     if not decision.same <= lines.keys():
         raise ChushanError("malformed")
-    links = []
+    joined = []
     for line in sorted(decision.same):
         members = ordered(*line)
         if lines[line].is_one or persons.clashes_of(conn, county, members):
@@ -141,15 +142,15 @@ def _join_members(
         if person_ids.get(members[0]) and person_ids[members[0]] == person_ids.get(members[1]):
             continue  # one person by way of a line before
         said = person_storage.pairs_of_members(conn, county, members)[members]
-        before = {name: getattr(said, name) for name in _SAID}
         persons.decide_pair(
             conn, county, members, persons.Decision(person_storage.MERGED, decision.reason), **who
         )
-        links.append({"left": members[0], "right": members[1], "before": before})
-    return links
+        joined.append({"left": members[0], "right": members[1], "said": _said(said)})
+    return joined
 
 
-_SAID = ("state", "decided_by", "decided_at_ms", "note")
+def _said(row: Row[Any]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("state", "decided_by", "decided_at_ms", "note")}
 
 
 def take_apart(
@@ -162,7 +163,7 @@ def take_apart(
     now_ms: int,
     new_id: Callable[[], str],
 ) -> None:
-    """Take back that two lists are one household; the pair waits again.
+    """Take back that two lists are one household; the pair stands as it stood before.
 
     The members that the decision joined are apart again as they were; those whom somebody took
     apart since stay so. ChushanError: not_found outside the scope, wrong_state when it is not so.
@@ -175,17 +176,14 @@ def take_apart(
     if row.state != ONE:
         raise ChushanError("wrong_state", "这两户没有合为一户,或已经撤销过了")
     said = reason.strip() or None
-    for made in reversed(row.links):
+    for made in reversed(row.undo["members"]):
         members = (made["left"], made["right"])
         for link in person_storage.links_among(conn, county, members):
             if (link.left_id, link.right_id) == members:
                 persons.unlink(conn, county, link.id, user=user, reason=reason,
                                now_ms=now_ms, new_id=new_id)  # fmt: skip
-                person_storage.settle_pair(conn, county, members, **made["before"])
-    storage.settle_pair(
-        conn, county, pair, state=OPEN, stays=None, links=[], note=None, decided_by=None,
-        decided_at_ms=None,
-    )  # fmt: skip
+                person_storage.settle_pair(conn, county, members, **made["said"])
+    storage.settle_pair(conn, county, pair, stays=None, undo=None, **row.undo["said"])
     count_anew(conn, county, pair, now_ms=now_ms)
     find(conn, county, pair, now_ms=now_ms)
     _tell(conn, county, pair, TAKEN_APART, user=user, now_ms=now_ms, new_id=new_id,

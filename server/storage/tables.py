@@ -461,7 +461,7 @@ household_pair = _table(
     Column("facts", JsonText, nullable=False),
     Column("state", String(10), nullable=False),
     Column("stays", String(17)),
-    Column("links", JsonText, nullable=False),
+    Column("undo", JsonText),
     Column("proposed_at_ms", BigInteger, nullable=False),
     Column("decided_by", String(17)),
     Column("decided_at_ms", BigInteger),
@@ -470,8 +470,8 @@ household_pair = _table(
 """Two household lists that may be one household listed twice, the lower id on the left. `state`: open,
 unsure, one or two. `reasons`: codes (`linkage.households.REASONS`). `facts`: what spoke for it when it
 was found or decided; two households are asked about again only when something new does. `stays`: of
-one household, the list that counts. `links`: [{left, right, before}], the members that the decision
-joined, and what was said of them before."""
+one household, the list that counts. `undo`: {said, members: [{left, right, said}]}, what was said of
+the pair, and of each pair of members that the decision joined, before it."""
 Index(None, household_pair.c.county, household_pair.c.state, household_pair.c.shared)
 Index(None, household_pair.c.county, household_pair.c.right_id)
 

@@ -54,6 +54,9 @@ MOST_IN_ORDER = 1000
 COMPARED = ("registry_no", "category", "phone", "group_no", "address", "is_split", "survey_date")
 """Fields of a household that stand side by side; all others are on its own page."""
 
+TELLING = ("registry_no", "category", "is_split")
+"""Those that one household has but once: two cadres write addresses and dates of their own."""
+
 
 @blueprint.get("/duplicate-households")
 @audience(*OFFICE)
@@ -227,18 +230,22 @@ def _entry(member: StoredRecord) -> Entry:
 
 
 def _compared(sheets: tuple[Sheet, Sheet], lang: str) -> list[tuple[str, list[str], bool]]:
-    """Return (label, both values, whether they differ) of what tells two lists apart."""
-    label = lambda key: words(f"duplicate_households.{key}")  # noqa: E731
+    """Return (label, both values, whether they tell the lists apart) of what stands side by side."""
+
+    def said(key: str, both: list[str]) -> tuple[str, list[str], bool]:
+        return words(f"duplicate_households.{key}"), both, False
+
     lines = [
-        (label("head"), [sheet.head for sheet in sheets]),
-        (label("village"), [sheet.village for sheet in sheets]),
+        said("head", [sheet.head for sheet in sheets]),
+        said("village", [sheet.village for sheet in sheets]),
     ]
     for name in COMPARED:
         declared = record_kind("household").fields[name]
-        shown = [shown_value(declared, s.values.get(name), lang=lang, places={}) for s in sheets]
-        lines.append((declared.info.label(lang), shown))
-    lines.append((label("cadre"), [sheet.cadre for sheet in sheets]))
-    return [(name, both, all(both) and both[0] != both[1]) for name, both in lines if any(both)]
+        both = [shown_value(declared, s.values.get(name), lang=lang, places={}) for s in sheets]
+        differs = name in TELLING and all(both) and both[0] != both[1]
+        lines.append((declared.info.label(lang), both, differs))
+    lines.append(said("cadre", [sheet.cadre for sheet in sheets]))
+    return [line for line in lines if any(line[1])]
 
 
 def _lines(

@@ -112,3 +112,15 @@ def test_a_township_sees_lists_of_its_own_alone_and_decides_none(office: Office)
     elsewhere = office.someone("township", OTHER_TOWNSHIP_VILLAGE[:9])
     assert inside not in elsewhere.get("/duplicate-households").text
     assert elsewhere.get(inside).status_code == 404
+
+
+def test_another_county_sees_nothing_of_it_and_decides_nothing(office: Office) -> None:
+    one, _, address = two_lists(office)
+    other_county = office.someone("county", "522325")
+    assert address not in other_county.get("/duplicate-households").text
+    assert other_county.get(address).status_code == 404
+    said = {"decision": "one", "stays": one}
+    assert office.post(address, said, other_county).status_code == 404
+    assert office.post(f"{address}/withdraw", {}, other_county).status_code == 404
+    prefecture = office.someone("prefecture", "5223")
+    assert prefecture.get("/duplicate-households").status_code == 403

@@ -385,6 +385,9 @@ def test_unsure_is_parked_and_may_be_decided_later(county: County) -> None:
     county.edit("household", other.id, address="岩脚组")
     assert (county.pair(one, other).state, county.pair(one, other).note) == ("unsure", "等村里回话")
     county.decide(one, other, "one", stays=one.id)
+    county.apart(one, other)
+    assert (county.pair(one, other).state, county.pair(one, other).note) == ("unsure", "等村里回话")
+    county.decide(one, other, "one", stays=one.id)
     with pytest.raises(ChushanError, match="wrong_state"):
         county.decide(one, other, "two")
 

@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("stays", sa.String(length=17), nullable=True),
-        sa.Column("links", sa.Text(), nullable=False),
+        sa.Column("undo", sa.Text(), nullable=True),
         sa.Column("proposed_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("decided_by", sa.String(length=17), nullable=True),
         sa.Column("decided_at_ms", sa.BigInteger(), nullable=True),
