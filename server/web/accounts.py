@@ -115,12 +115,11 @@ def _devices_page(
     errors: dict[str, str] | None = None,
     status: int = 200,
     unlocked: dict[str, Any] | None = None,
+    asked: str = "",
 ) -> Any:
     user = current_user()
-    counties = [user.county] if user.county else []
     with reading(server().engine) as conn:
-        if not counties:
-            counties = [code[:6] for code, _ in queries.places_of_level(conn, user.scope, 3)]
+        counties = _counties(conn, user)
         listed = [d for county in counties for d in devices_within(conn, county, user.scope)]
         cadres = [row for row in queries.people_within(conn, user.scope) if row.role == "cadre"]
         names = queries.division_names(
@@ -136,6 +135,7 @@ def _devices_page(
         places=places,
         enrolled=enrolled,
         unlocked=unlocked,
+        asked=asked,
         errors=errors or {},
         hours=VALID_HOURS,
         late_ms=server().now_ms() - 7 * 86_400_000,
@@ -193,27 +193,38 @@ def revoke(county: str, device_id: str) -> Any:
     return see_other("accounts.devices")
 
 
-@blueprint.post("/devices/<county>/<device_id>/unlock")
+@blueprint.post("/devices/unlock")
 @audience("county", "admin")
-def unlock(county: str, device_id: str) -> Any:
+def unlock() -> Any:
     """Tell what opens a locked phone, to the digits that the cadre reads out from it."""
     user, here = current_user(), server()
-    challenge = request.form.get("challenge", "")[:40]
+    device_id = request.form.get("device_id", "")[:17]
     with reading(here.engine) as conn:
-        found = [d for d in devices_within(conn, county, user.scope) if d.id == device_id]
+        found = [
+            d
+            for county in _counties(conn, user)
+            for d in devices_within(conn, county, user.scope)
+            if d.id == device_id
+        ]
     if not found:
         raise ChushanError("not_found")
     limit_calls(f"unlock {device_id}", most=UNLOCKS_PER_DAY, window_s=86_400)
     with writing(here.engine) as conn:
         told = unlock_answer(
-            conn, found, challenge,
+            conn, found, request.form.get("challenge", "")[:40],
             actor=user.id, audit_id=here.new_id(), now_ms=here.now_ms(),
         )  # fmt: skip
     if told is None:
-        wrong = {f"challenge-{device_id}": words("devices.wrong_challenge")}
-        return _devices_page(errors=wrong, status=422)
+        wrong = {"challenge": words("devices.wrong_challenge")}
+        return _devices_page(errors=wrong, asked=device_id, status=422)
     groups = unlock_digits.in_groups(told[1], unlock_digits.GROUP).split()
-    return _devices_page(unlocked={"cadre": found[0].cadre, "groups": groups})
+    return _devices_page(unlocked={"cadre": found[0].cadre, "groups": groups}, asked=device_id)
+
+
+def _counties(conn: Connection, user: User) -> list[str]:
+    if user.county:
+        return [user.county]
+    return [code[:6] for code, _ in queries.places_of_level(conn, user.scope, 3)]
 
 
 @blueprint.post("/devices/<county>/<device_id>/scope")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from office import Office
+from office import WANGMO, Office
 from sqlalchemy import select
 
 from mobile.storage.key import KeyFile, Sealed, WrongAnswer
@@ -19,12 +19,15 @@ from shared_schemas import unlock
 
 
 def told(page: str) -> str:
-    return "".join(re.findall(r'<li class="cs-code">(\d{5})</li>', page))
+    return "".join(re.findall(r'<span class="cs-code">(\d{5})</span>', page))
 
 
-def way(office: Office) -> str:
+WAY = "/devices/unlock"
+
+
+def device_of(office: Office) -> str:
     found = re.search(
-        r'action="(/devices/\d{6}/[0-9a-z]+/unlock)"', office.browser.get("/devices").text
+        r'name="device_id".*?<option value="([0-9a-z]+)"', office.browser.get("/devices").text
     )
     assert found
     return found[1]
@@ -37,7 +40,7 @@ def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
 
 
 def test_what_the_page_tells_opens_the_phone_once(office: Office, key_file: KeyFile) -> None:
-    device_id = way(office).split("/")[3]
+    device_id = device_of(office)
     key = key_file.make()
     key_file.set_pin(key, "274916")
     key_file.offer_county(key, device_id, office.phone.token)
@@ -46,7 +49,7 @@ def test_what_the_page_tells_opens_the_phone_once(office: Office, key_file: KeyF
         key_file.try_pin("274916")
     challenge = key_file.challenge()
     assert challenge
-    page = office.post(way(office), {"challenge": unlock.in_groups(challenge, 4)})
+    page = office.post(WAY, {"device_id": device_id, "challenge": unlock.in_groups(challenge, 4)})
     assert page.status_code == 200
     digits = told(page.text)
     assert key_file.try_county(digits) == key
@@ -59,30 +62,30 @@ def test_what_the_page_tells_opens_the_phone_once(office: Office, key_file: KeyF
 
 
 def test_revoked_phone_is_opened_too_for_what_was_not_sent(office: Office) -> None:
-    _, _, county, device_id, _ = way(office).split("/")
+    device_id = device_of(office)
     with writing(office.engine) as conn:
-        set_device_state(conn, county, device_id, "revoked")
-    page = office.post(way(office), {"challenge": unlock.challenge(device_id, 3)})
+        set_device_state(conn, WANGMO, device_id, "revoked")
+    page = office.post(WAY, {"device_id": device_id, "challenge": unlock.challenge(device_id, 3)})
     expected = hashlib.sha256(office.phone.token.encode()).hexdigest()
     assert told(page.text) == unlock.answer(expected, device_id, 3)
 
 
 def test_wrong_digits_strangers_and_too_many_are_refused(office: Office) -> None:
-    device_id = way(office).split("/")[3]
-    wrong = office.post(way(office), {"challenge": "1234 5678"})
+    device_id = device_of(office)
+    wrong = office.post(WAY, {"device_id": device_id, "challenge": "1234 5678"})
     assert wrong.status_code == 422
     assert "再读一遍" in wrong.text
     assert told(wrong.text) == ""
     stranger = office.someone("county", "522325")
-    right = {"challenge": unlock.challenge(device_id, 0)}
-    assert office.post(way(office), right, stranger).status_code == 404
+    right = {"device_id": device_id, "challenge": unlock.challenge(device_id, 0)}
+    assert office.post(WAY, right, stranger).status_code == 404
     for _ in range(UNLOCKS_PER_DAY - 1):
-        assert office.post(way(office), right).status_code == 200
-    assert office.post(way(office), right).status_code == 429
+        assert office.post(WAY, right).status_code == 200
+    assert office.post(WAY, right).status_code == 429
 
 
 def test_command_line_tells_the_same(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    device_id = way(office).split("/")[3]
+    device_id = device_of(office)
     with reading(office.engine) as conn:
         login = conn.execute(
             select(user_account.c.login).where(user_account.c.role == "cadre")
