@@ -65,16 +65,16 @@ def local_day() -> str:
 
 
 class FullPhone(ExceptionHandler):
-    """Says that an answer could not be stored where the phone is full; the app goes on."""
+    """Says that an answer could not be stored where the phone is full or busy; the app goes on."""
 
     def handle_exception(self, exception: BaseException) -> int:
-        """Pass over a full phone; raise everything else."""
+        """Pass over a full or busy phone; raise everything else."""
         # Late: the database is opened after the first frame.
-        from mobile.storage.database import PhoneFull
+        from mobile.storage.database import PhoneBusy, PhoneFull
 
-        if not isinstance(exception, PhoneFull):
+        if not isinstance(exception, PhoneFull | PhoneBusy):
             return ExceptionManager.RAISE
-        Toast.say(ui("phone_full"))
+        Toast.say(ui("phone_full" if isinstance(exception, PhoneFull) else "phone_busy"))
         App.get_running_app().show_again()
         return ExceptionManager.PASS
 
