@@ -17,7 +17,13 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import OperationalError
 
 from server.observe import log
-from server.services.candidates import Candidate, candidates_for, compared, refresh
+from server.services.candidates import (
+    Candidate,
+    candidates_for,
+    compared,
+    refresh,
+    sides_of,
+)
 from server.services.households_twice import persons_decided
 from server.services.labourers import DIED, shares_with_firms
 from server.storage import persons as storage
@@ -123,10 +129,34 @@ def propose_pairs(
 ) -> None:
     """Find who these members may be as well: link what is certain, propose the rest to a person.
 
-    What a person decided stays decided, and what a person has taken apart is not joined again.
+    What a person decided stays decided, and what a person has taken apart is not joined again. A
+    question that nothing speaks for any more, since a number was put right, is asked no longer.
     """
-    propose(conn, county, candidates_for(conn, county, member_ids) if member_ids else [],
-            now_ms=now_ms)  # fmt: skip
+    if not member_ids:
+        return
+    found = candidates_for(conn, county, member_ids)
+    _forget_unlike(conn, county, member_ids, {(one.left, one.right) for one in found})
+    propose(conn, county, found, now_ms=now_ms)
+
+
+def _forget_unlike(
+    conn: Connection, county: str, member_ids: Collection[str], alike: Collection[Pair]
+) -> None:
+    waiting = [
+        pair
+        for pair, row in storage.pairs_of_members(conn, county, member_ids).items()
+        if row.state == OPEN and pair not in alike
+    ]
+    if not waiting:
+        return
+    ids = {one for pair in waiting for one in pair}
+    present = sides_of(conn, county, ids)
+    apart = storage.were_linked(conn, county, ids)
+    for pair in waiting:
+        # One that was taken apart waits for the person who did it; one of a void member for its return.
+        is_whole = all(one in present for one in pair)
+        if is_whole and pair not in apart and compared(conn, county, pair) is None:
+            storage.forget_pair(conn, county, pair)
 
 
 def propose(

@@ -398,6 +398,21 @@ def test_a_number_put_right_takes_the_machines_link_back(county: County) -> None
     assert county.phone.pull_all()["person", one.member]["registrations"] == 1
 
 
+def test_a_question_that_a_corrected_number_answers_is_asked_no_longer(county: County) -> None:
+    """Somebody's number had been mistyped into that of a stranger."""
+    one, other = twice(county, name="韦大江")
+    assert frozenset((one.member, other.member)) in county.pairs()
+    county.edit("member", other.member, id_no=an_id_number())
+    assert county.pairs() == {}
+
+
+def test_a_pair_that_was_parked_is_not_forgotten(county: County) -> None:
+    one, other = twice(county, name="韦大江")
+    county.decide(one, other, "unsure", reason="等电话")
+    county.edit("member", other.member, id_no=an_id_number())
+    assert county.pairs()[frozenset((one.member, other.member))].note == "等电话"
+
+
 def test_a_persons_link_stays_when_a_number_is_put_right(county: County) -> None:
     one, other = without_id(county)
     county.decide(one, other)
