@@ -1,13 +1,13 @@
 # The front door. `make demo` to try it, `make test` to check it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs pictures lock setup-app setup-dev setup-bench
+.PHONY: help demo test lint bench docs pictures apk check-apk lock setup-app setup-dev setup-bench
 
 ARGS ?=
 PYTHON ?= python3
 export PYTHON
 
 help: ## Say what can be made.
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 demo: setup-app ## Server with two invented counties, and the phone app where there is a screen.
 	@.venv/bin/chushan demo $(ARGS)
@@ -29,6 +29,12 @@ docs: setup-dev ## Write the generated pages of docs/ anew.
 
 pictures: setup-dev ## Take the pictures in docs/pictures anew.
 	@.venv/bin/python -m scripts.take_pictures $(ARGS)
+
+apk: ## The Android package, where buildozer and the Android SDK are: see docs/phone-build.md.
+	@scripts/build_apk.sh $(ARGS)
+
+check-apk: setup-dev ## What can be checked of the Android package without the SDK.
+	@scripts/check_apk.sh $(ARGS)
 
 lock: setup-dev ## Choose versions anew: requirements/*.txt.
 	@scripts/lock.sh

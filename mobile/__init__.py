@@ -5,3 +5,6 @@ the way to the county and back; both stand on storage and know nothing of each o
 what a phone and a PC do differently. None of these knows Kivy: `app.py`, `screens/` and `widgets/`
 draw what they say.
 """
+
+VERSION = "0.1.0"
+"""Of the app and of the package; pyproject.toml and buildozer.spec read it here."""

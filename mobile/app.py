@@ -10,7 +10,7 @@ import datetime as dt
 import platform
 import threading
 from collections.abc import Callable, Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 from kivy.app import App
@@ -21,6 +21,7 @@ from kivy.logger import Logger
 from kivy.uix.modalview import ModalView
 from kivy.uix.screenmanager import NoTransition, Screen, ScreenManager
 
+from mobile import VERSION
 from mobile.device import desktop as desktop_port
 from mobile.device import device
 from mobile.settings import Settings, load_settings, save_settings
@@ -533,7 +534,7 @@ class ChushanApp(App):
 
     def version(self) -> str:
         """Return the version of the app."""
-        return metadata.version("chushan")
+        return VERSION
 
     # Work
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from mobile import VERSION
 from mobile.storage.database import Store, get, put
 from mobile.sync.client import BadEnrolment, Client, NoQrFound
 
@@ -62,7 +62,7 @@ def enrol(store: Store, enrolment: Enrolment, *, label: str = "", timeout_s: flo
     incarnation = str(get(store.connection, "incarnation"))
     client = Client(enrolment.server, timeout_s=timeout_s)
     try:
-        answer = client.enrol(enrolment.code, incarnation, label, app_version())
+        answer = client.enrol(enrolment.code, incarnation, label, VERSION)
     finally:
         client.close()
     with store.writing() as connection:
@@ -74,14 +74,6 @@ def enrol(store: Store, enrolment: Enrolment, *, label: str = "", timeout_s: flo
 def is_enrolled(store: Store) -> bool:
     """Tell whether the phone has a token."""
     return bool(get(store.connection, "token"))
-
-
-def app_version() -> str:
-    """Return the version of the app, empty where it was not installed as a package."""
-    try:
-        return version("chushan")
-    except PackageNotFoundError:
-        return ""
 
 
 def read_qr(image_path: str | Path) -> str:
