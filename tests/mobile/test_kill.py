@@ -26,7 +26,7 @@ from mobile.forms.visit import Visit, open_visit
 from mobile.storage import drafts, outbox, records
 from mobile.storage.database import Store, open_store
 
-ROUNDS = 25
+ROUNDS = int(os.environ.get("CHUSHAN_KILLS", "25"))
 ROOT = Path(__file__).resolve().parents[2]
 
 
