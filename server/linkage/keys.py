@@ -8,11 +8,14 @@ leaves a county is keyed (`server.services.other_counties`).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
 
 from server.linkage.levels import Side
 
 
-def blocking_keys(side: Side) -> list[str]:
+@lru_cache(maxsize=2048)  # a push asks twice: to store them, and to look up by them
+def blocking_keys(side: Side) -> Sequence[str]:
     """Return the keys of a record, 16 hex digits each; one with something unknown is left out."""
     born = side.birth_day, side.birth_year, side.birth_month_day
     day, year, month_day = (str(part) if part is not None else None for part in born)
@@ -26,8 +29,8 @@ def blocking_keys(side: Side) -> list[str]:
         (side.name, side.township),
         (side.head, year, side.given_folded),
     )
-    return [
+    return tuple(
         hashlib.blake2b(f"{kind}|{'|'.join(map(str, texts))}".encode(), digest_size=8).hexdigest()
         for kind, texts in enumerate(parts)
         if None not in texts
-    ]
+    )

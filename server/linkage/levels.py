@@ -66,12 +66,17 @@ def side_of(record_id: str, person: Mapping[str, Any], head_name: str | None) ->
     return Side(
         record_id=record_id,
         relation=person.get("relation"),
-        head=normal_name(head_name or "") or None,
+        head=head_of(head_name),
         latin=name if name and name.isascii() else None,
         name_initial=name[0] if name else None,
         employer=normal_name(str(person.get("work_employer") or "")) or None,
         **{feature: getattr(features, feature) for feature in _ALSO_FEATURES},
     )
+
+
+def head_of(name: str | None) -> str | None:
+    """Return the name of a head as it is compared."""
+    return normal_name(name or "") or None
 
 
 Holds = Callable[[Side, Side], object]

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from server.linkage.gate import ALIKE, SOUNDS, may_ask, may_link
 from server.linkage.keys import blocking_keys
-from server.linkage.levels import Side, side_of
+from server.linkage.levels import Side, head_of, side_of
 from server.linkage.score import (
     AUTOMATIC,
     CANDIDATE,
@@ -65,22 +65,27 @@ class Candidate:
 
 
 def refresh(
-    conn: Connection, county: str, households: Collection[str], members: Collection[str]
+    conn: Connection, county: str, households: Collection[str], members: Collection[str] | None
 ) -> set[str]:
-    """Compute anew what the members of these households are compared by; return those it changed of.
+    """Compute anew what members of these households are compared by; return those it changed of.
 
-    `members` are others that were written: void ones are forgotten.
+    That is `members`, which were written, void ones among them; and the others of whom nothing is
+    kept, or whose head has another name now. None for all of these households.
     """
-    kept = storage.kept_features(conn, county, households, members)
+    kept = storage.kept_features(conn, county, households, members or ())
     present = set()
     changed: dict[str, tuple[str, str, Sequence[str]]] = {}
     for row in storage.people_of_households(conn, county, households):
         present.add(row.id)
+        known = kept.get(row.id)
+        is_written = members is None or row.id in members
+        if known and not is_written and _head_in(known) == head_of(row.head_name):
+            continue
         side = side_of(row.id, dict(row._mapping), row.head_name)
         text = packed(side[1:])
-        if kept.get(row.id) != text:
+        if known != text:
             changed[row.id] = (row.household_id, text, blocking_keys(side))
-    storage.drop_features(conn, county, kept.keys() - present)
+    storage.drop_features(conn, county, kept.keys() - (present - changed.keys()))
     storage.put_features(conn, county, changed)
     return set(changed)
 
@@ -96,7 +101,7 @@ def compute_anew(engine: Engine, county: str) -> int:
             homes = storage.household_ids_after(conn, county, last, _AT_ONCE)
             if not homes:
                 return count
-            count += len(refresh(conn, county, homes, ()))
+            count += len(refresh(conn, county, homes, None))
             last = homes[-1]
 
 
@@ -105,6 +110,10 @@ _AT_ONCE = 200
 
 packed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Return features as they are stored."""
+
+
+def _head_in(kept: str) -> str | None:
+    return Side("", *json.loads(kept)).head
 
 
 def sides_of(conn: Connection, county: str, member_ids: Collection[str]) -> dict[str, Side]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -63,6 +64,7 @@ def proposed_members(
     return [tuple(row) for row in conn.execute(_proposed(), asked)]
 
 
+@cache
 def _proposed() -> Any:
     member = record_tables()["member"]
     own, other = member.alias("own"), member.alias("other")
@@ -90,21 +92,30 @@ def _proposed() -> Any:
 
 def members_on_lists(conn: Connection, county: str, household_ids: Collection[str]) -> list[Any]:
     """Return (id, household_id, relation, member_change) of the present members."""
+    return list(conn.execute(_on_lists(), {"county": county, "ids": household_ids}))
+
+
+@cache
+def _on_lists() -> Any:
     member = record_tables()["member"]
-    query = select(
+    return select(
         member.c.id, member.c.household_id, member.c.relation, member.c.member_change
     ).where(in_county(member.c.household_id, "ids"), member.c.deleted.is_not(True))
-    return list(conn.execute(query, {"county": county, "ids": household_ids}))
 
 
 def lists_of(conn: Connection, county: str, household_ids: Collection[str]) -> dict[str, Row[Any]]:
-    """Return (id, registry_no, is_split, split_from) of the present households."""
-    household = record_tables()["household"]
-    query = select(
-        household.c.id, household.c.registry_no, household.c.is_split, household.c.split_from
-    ).where(in_county(household.c.id, "ids"), household.c.deleted.is_not(True))
-    rows = conn.execute(query, {"county": county, "ids": household_ids})
+    """Return (id, village_code, registry_no, is_split, split_from) of the present households."""
+    rows = conn.execute(_lists(), {"county": county, "ids": household_ids})
     return {row.id: row for row in rows}
+
+
+@cache
+def _lists() -> Any:
+    household = record_tables()["household"]
+    return select(
+        household.c.id, household.c.village_code, household.c.registry_no, household.c.is_split,
+        household.c.split_from,
+    ).where(in_county(household.c.id, "ids"), household.c.deleted.is_not(True))
 
 
 def households_of_members(conn: Connection, county: str, member_ids: Collection[str]) -> set[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select
 
-from server.storage.engine import in_county, upsert
+from server.storage.engine import in_county, insert_many, upsert
 from server.storage.tables import linkage_model, match_features, match_key, record_tables
 
 MOST_SHARING = 200
@@ -22,6 +23,7 @@ def people_of_households(
     return list(conn.execute(_people(), {"county": county, "ids": household_ids}))
 
 
+@cache
 def _people() -> Any:
     member, household = record_tables()["member"], record_tables()["household"]
     head = member.alias("head")
@@ -79,34 +81,24 @@ _BY_ID = select(match_features.c.member_id, match_features.c.features).where(
 def put_features(
     conn: Connection, county: str, rows: Mapping[str, tuple[str, str, Sequence[str]]]
 ) -> None:
-    """Store members' (household id, features, keys) in place of what was known of them."""
-    if not rows:
-        return
-    conn.execute(
-        upsert(conn, match_features, ["county", "member_id"]),
-        [
-            {"county": county, "member_id": one, "household_id": home, "features": text}
-            for one, (home, text, _) in rows.items()
-        ],
-    )
-    conn.execute(_DROP_KEYS, {"county": county, "ids": list(rows)})
-    keys = [
-        {"county": county, "key_hash": key, "member_id": one}
-        for one, (_, _, own) in rows.items()
-        for key in own
-    ]
-    if keys:
-        conn.execute(_ADD_KEYS, keys)
+    """Store (household id, features, keys) of members of whom nothing is stored."""
+    insert_many(
+        conn, match_features, ("county", "member_id", "household_id", "features"),
+        [(county, one, home, text) for one, (home, text, _) in rows.items()],
+    )  # fmt: skip
+    insert_many(
+        conn, match_key, ("county", "key_hash", "member_id"),
+        [(county, key, one) for one, (_, _, keys) in rows.items() for key in keys],
+    )  # fmt: skip
 
 
 def drop_features(conn: Connection, county: str, member_ids: Collection[str]) -> None:
-    """Forget what these members were compared by: they are void, or were never there."""
+    """Forget what these members were compared by."""
     if member_ids:
         for statement in (_DROP_KEYS, _DROP_FEATURES):
             conn.execute(statement, {"county": county, "ids": list(member_ids)})
 
 
-_ADD_KEYS = insert(match_key)
 _DROP_KEYS = delete(match_key).where(in_county(match_key.c.member_id, "ids"))
 _DROP_FEATURES = delete(match_features).where(in_county(match_features.c.member_id, "ids"))
 
