@@ -28,6 +28,7 @@ NAMES = (
     "labour_query",
     "roster_import",
     "linkage",
+    "households",
     "field_rules",
     "febrl",
     "arrival",

@@ -209,11 +209,11 @@ def judged(pairs: Sequence[Pair], features: pa.Table) -> tuple[list[Pair], Mappi
 
 def households(linked: Linked, features: pa.Table) -> list[HouseholdPair]:
     """Return which lists are, or may be, one household, by who was found on both of them."""
-    wanted = ("record_id", "household_id", "relation", "name", "head")
+    wanted = ("record_id", "household_id", "relation", "name", "head", "village")
     columns = [features.column(name).to_pylist() for name in wanted]
-    homes, relations = {}, {}
-    for one, home, relation, name, head in zip(*columns, strict=True):
-        homes[one] = home
+    homes, relations, villages = {}, {}, {}
+    for one, home, relation, name, head, village in zip(*columns, strict=True):
+        homes[one], villages[one] = home, village
         # Where a file does not tell the relation, the head is known by his name.
         relations[one] = relation or (HEAD_CODE if name and name == head else None)
     matches = (
@@ -221,7 +221,7 @@ def households(linked: Linked, features: pa.Table) -> list[HouseholdPair]:
         for pair in linked.pairs
         if pair.verdict == "same" or pair.weight >= AUTOMATIC
     )
-    return household_pairs(matches, homes, relations)
+    return household_pairs(matches, homes, relations, villages)
 
 
 def _twins(table: Mapping[str, Sequence[Any]]) -> set[str]:

@@ -6,6 +6,7 @@ does not move onto two lists by itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -57,12 +58,14 @@ class Facts:
 
     `shared` leaves out who died, married out or moved away from either. `have_heads`: both lists
     name a head. `is_branch`: one was set up apart from the other (分户), or is newly apart.
+    `is_lodger`: on one of the lists nobody else stands, and it is of another township.
     """
 
     shared: tuple[Shared, ...] = ()
     same_registry_no: bool = False
     have_heads: bool = True
     is_branch: bool = False
+    is_lodger: bool = False
 
     @property
     def same_head(self) -> bool:
@@ -79,14 +82,15 @@ def reasons(facts: Facts) -> tuple[str, ...]:
     """Return why two lists may be one household; empty where nobody has to be asked.
 
     Branches keep the register number of the house they come from, and the old list often goes on
-    naming who left with them: they are one household only if one man heads both.
+    naming who left with them: they are one household only if one man heads both. And a head who
+    stands alone on a list far away rents a room there: he is one person, but not his household.
     """
     if facts.is_branch and not facts.same_head:
         return ()
     found = []
     if facts.same_registry_no and (facts.shared or not facts.have_heads):
         found.append(REGISTRY_NO)
-    if facts.same_head:
+    if facts.same_head and (found or len(facts.shared) >= SHARED_FROM or not facts.is_lodger):
         found.append(SAME_HEAD)
     if len(facts.shared) >= SHARED_FROM:
         found.append(MEMBERS)
@@ -128,10 +132,17 @@ class HouseholdPair:
     verdict: Literal["same", "candidate"]
 
 
+def is_lodger(left: tuple[str | None, int], right: tuple[str | None, int]) -> bool:
+    """Tell whether somebody stands alone on a list far from the other: (village, people) of both."""
+    towns = {village[:9] if village else "" for village, _ in (left, right)}
+    return min(left[1], right[1]) < SHARED_FROM and len(towns) > 1
+
+
 def household_pairs(
     matches: Iterable[Match],
     household_of: Mapping[str, str | None],
     relation_of: Mapping[str, str | None],
+    village_of: Mapping[str, str | None],
 ) -> list[HouseholdPair]:
     """Return the household pairs that the matches of their members make, the surest first."""
     between: dict[tuple[str, str], list[Match]] = {}
@@ -140,10 +151,16 @@ def household_pairs(
         if left and right and left != right:
             turned = match if left < right else swapped(match)
             between.setdefault((min(left, right), max(left, right)), []).append(turned)
+    villages = {home: village_of.get(one) for one, home in household_of.items()}
+    sizes = Counter(household_of.values())
     headed = {household_of[one] for one, said in relation_of.items() if role_of(said) == HEAD}
     found = []
     for (left, right), among in between.items():
-        facts = Facts(shared_of(among, relation_of), have_heads={left, right} <= headed)
+        facts = Facts(
+            shared_of(among, relation_of),
+            have_heads={left, right} <= headed,
+            is_lodger=is_lodger(*((villages[home], sizes[home]) for home in (left, right))),
+        )
         if why := reasons(facts):
             verdict: Literal["same", "candidate"] = "same" if is_sure(facts) else "candidate"
             found.append(HouseholdPair(left, right, len(facts.shared), why, verdict))

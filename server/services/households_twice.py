@@ -8,6 +8,7 @@ decisions in force whenever one changes.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from server.linkage.households import HEAD, Facts, Match, reasons, role_of, shared_of
+from server.linkage.households import (
+    HEAD,
+    Facts,
+    Match,
+    is_lodger,
+    reasons,
+    role_of,
+    shared_of,
+)
 from server.linkage.score import AUTOMATIC
 from server.observe import log
 from server.storage import households_twice as storage
@@ -165,6 +174,7 @@ def facts_of(conn: Connection, county: str, household_ids: Collection[str]) -> d
     members = storage.members_on_lists(conn, county, around)
     relation_of = {m.id: m.relation for m in members}
     gone = {m.id for m in members if m.member_change in GONE}
+    sizes = Counter(m.household_id for m in members)
     headed = {m.household_id for m in members if role_of(m.relation) == HEAD}
     return {
         pair: Facts(
@@ -172,6 +182,7 @@ def facts_of(conn: Connection, county: str, household_ids: Collection[str]) -> d
             same_registry_no=pair in one_number,
             have_heads=set(pair) <= headed,
             is_branch=_is_branch(*(lists[home] for home in pair)),
+            is_lodger=is_lodger(*((lists[home].village_code, sizes[home]) for home in pair)),
         )
         for pair in wanted
         if set(pair) <= lists.keys()

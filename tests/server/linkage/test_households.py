@@ -34,6 +34,7 @@ HE, SHE, SON = Shared("a1", "b2", True, HEAD, SPOUSE), Shared("a2", "b1", True, 
         (Facts((SON, Shared("a4", "b4", True))), ("members",), False),  # children of parents apart
         (Facts((SON, Shared("a4", "b4", False))), ("members",), False),
         (Facts((Shared("a1", "b1", True, HEAD, HEAD),)), ("head",), False),
+        (Facts((Shared("a1", "b1", True, HEAD, HEAD),), is_lodger=True), (), False),
         (Facts((Shared("a1", "b1", False, HEAD, HEAD),)), (), False),
         (Facts((Shared("a1", "b1", True, HEAD, HEAD), SON)), ("head", "members"), True),
         (Facts(same_registry_no=True), (), False),
@@ -61,7 +62,7 @@ def test_pairs_of_lists_come_from_the_pairs_of_their_members() -> None:
     relations = {"p1": "02", "p2": "配偶", "q1": "妻", "q2": "户主", "r1": "02"}
     matches = [Match("p1", "q1", True), Match("p2", "q2", True), Match("p1", "lone", True),
                Match("p2", "r1", True)]  # fmt: skip
-    [pair] = household_pairs(matches, homes, relations)
+    [pair] = household_pairs(matches, homes, relations, dict.fromkeys(homes, "522326111201"))
     assert (pair.left, pair.right, pair.shared) == ("x", "y", 2)
     assert (pair.reasons, pair.verdict) == (("members", "couple"), "same")
 

@@ -221,8 +221,19 @@ def test_a_bride_on_her_parents_list_is_no_household_listed_twice(county: County
 def test_one_head_of_two_lists_is_found(county: County) -> None:
     he = numbered(HUSBAND)
     one = county.register(("02", he))
-    other = county.register(("02", he), ("12", numbered(WIFE)), village=OTHER_TOWNSHIP_VILLAGE)
+    other = county.register(("02", he), ("12", numbered(WIFE)))
     assert county.pair(one, other).reasons == ["head"]
+
+
+def test_a_head_who_is_listed_alone_in_another_township_rents_there(county: County) -> None:
+    he = numbered(HUSBAND)
+    home = county.register(("02", he), ("12", numbered(WIFE)))
+    room = county.register(("02", he), village=OTHER_TOWNSHIP_VILLAGE)
+    assert len(county.people()) == 1
+    assert county.pair(home, room) is None
+    county.edit("household", room.id, registry_no="5223260004")
+    county.edit("household", home.id, registry_no="5223260004")
+    assert county.pair(home, room).reasons == ["registry_no", "head"]
 
 
 def test_branches_that_kept_the_register_number_are_told_apart(county: County) -> None:
