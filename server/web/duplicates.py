@@ -276,7 +276,8 @@ def _called(
     if not in_scope(registration.village_code, user.scope):
         return words("duplicates.who.hidden")
     name = registration.values.get("name") or registration.id
-    for side, own in zip(("left", "right"), sides, strict=True):
+    # On a person's page there is no left and right.
+    for side, own in zip(("left", "right"), sides, strict=False):
         if own.id == registration.id:
             return words("duplicates.who.side", side=words(f"duplicates.side_{side}"), name=name)
     return words("duplicates.who.other", name=name, place=_village(registration, places))
@@ -384,6 +385,9 @@ def person(member_id: str) -> Any:
             raise ChushanError("not_found")
         places = _places(conn, mine)
         ids = {r.id for r in mine}
+        against = [
+            (clash.code, _clash_words(conn, user, (), clash)) for clash in service.clashes(mine)
+        ]
         audits = storage.audits_of_members(conn, county, [r.id for r in found.registrations])
     links = [link for link in found.links if {link.left_id, link.right_id} <= ids]
     in_force = [(k.left_id, k.right_id) for k in links if k.withdrawn_at_ms is None]
@@ -409,7 +413,7 @@ def person(member_id: str) -> Any:
             k.id: parts_without(numbers, in_force, (k.left_id, k.right_id))
             for k in links if k.withdrawn_at_ms is None
         },
-        against=sorted({clash.code for clash in service.clashes(mine)}),
+        against=against,
         history=[
             a for a in audits
             if a.target_id in ids and (a.detail or {}).get("other") in ids | {None}

@@ -82,10 +82,17 @@ def test_a_choice_against_the_authority_is_kept(office: Office) -> None:
 
 
 def test_two_valid_numbers_ask_for_a_reason_and_a_tick(office: Office) -> None:
-    _, other, address = a_pair(office)
+    one, other, address = a_pair(office)
     seq = office.phone.pull()["member", other.member]["seq"]
-    office.phone.edit("member", other.member, base=seq, id_no=an_id_number(), no_id_reason=None)
-    assert "两个身份证号都有效却不同" in office.browser.get(address).text
+    number = an_id_number()
+    office.phone.edit("member", other.member, base=seq, id_no=number, no_id_reason=None)
+    page = office.browser.get(address).text
+    assert "两个身份证号都有效却不同" in page
+    named = re.search(r"cs-clash[^>]*>([^<]+)<", page)
+    assert named
+    assert number in named[1]
+    assert str(one.edits[1][2]["id_no"]) in named[1]
+    assert "甲（岑小山）" in named[1]
     answer = office.post(address, {"decision": "merged"})
     assert answer.status_code == 422
     assert "请写明合并的理由" in answer.text
@@ -144,3 +151,50 @@ def test_nonsense_is_refused_and_nothing_is_decided(office: Office) -> None:
     assert office.post("/duplicates/a/b", {"decision": "merged"}).status_code == 404
     assert office.browser.get("/persons/0000000000000").status_code == 404
     assert address in office.browser.get("/duplicates").text
+
+
+def test_a_third_registration_that_speaks_against_a_merge_is_named(office: Office) -> None:
+    one, other, address = a_pair(office)
+    third = a_family("522326110201", name="岑小山", id_no=None, no_id_reason="1")
+    office.phone.submit(third)
+    with_third = "/duplicates/" + "/".join(sorted((other.member, third.member)))
+    against = "/duplicates/" + "/".join(sorted((one.member, third.member)))
+    office.post(against, {"decision": "not_same", "reason": "两家的亲戚都说不是"})
+    office.post(address, {"decision": "merged"})
+    page = office.browser.get(with_third).text
+    assert "已判为不是同一人" in page
+    assert "两家的亲戚都说不是" in page
+    assert "的另一份登记" in page
+
+
+def test_a_slip_of_the_finger_is_taken_back(office: Office) -> None:
+    _, _, address = a_pair(office)
+    for decision in ("not_same", "merged"):
+        office.post(address, {"decision": decision})
+        page = office.browser.get(address).text
+        assert "撤回这个决定" in page
+        assert office.post(f"{address}/take-back", {}).status_code == 303
+        assert 'value="merged"' in office.browser.get(address).text
+    assert office.post(f"{address}/take-back", {}).status_code == 409
+    township = office.someone("township", VILLAGE[:9])
+    assert office.post(f"{address}/take-back", {}, township).status_code == 403
+
+
+def test_enter_in_the_note_decides_nothing(office: Office) -> None:
+    _, _, address = a_pair(office)
+    answer = office.post(address, {"decision": "", "reason": "等电话"})
+    assert answer.status_code == 422
+    assert "请先选一个决定" in answer.text
+    assert 'value="等电话"' in answer.text
+
+
+def test_the_queue_is_narrowed_and_leads_on_within_what_is_narrowed(office: Office) -> None:
+    _, _, address = a_pair(office)
+    queue = office.browser.get("/duplicates?reason=name_and_birth&strength=strong").text
+    assert address in queue
+    assert f"{address}?state=open&amp;reason=name_and_birth&amp;strength=strong" in queue
+    assert address not in office.browser.get("/duplicates?reason=phone").text
+    assert address in office.browser.get(f"/duplicates?place={VILLAGE[:9]}").text
+    assert address in office.browser.get("/duplicates?reason=nonsense&place=x&strength=9").text
+    answer = office.post(f"{address}?state=open&reason=name_and_birth", {"decision": "unsure"})
+    assert "reason=name_and_birth" in answer.headers["Location"]
