@@ -72,6 +72,8 @@ def test_the_queue_leads_to_the_lists_and_back(office: Office) -> None:
     assert "重复登记" in decided
     assert 'value="one"' not in decided
     assert office.review(other).same_as == one
+    assert "按另一份计一户" in office.browser.get(f"/review/{other}").text
+    assert "按另一份计一户" not in office.browser.get(f"/review/{one}").text
     assert office.post(f"{address}/withdraw", {}).status_code == 303
     assert office.review(other).same_as is None
     again = office.browser.get(address).text
