@@ -24,6 +24,7 @@ NAMES = (
     "kill",
     "simulation",
     "save_form",
+    "encryption",
     "app_start",
     "labour_query",
     "roster_import",

@@ -221,10 +221,15 @@ def test_ended_before_each_step_of_the_upgrade_nothing_is_lost(
     assert words_in(tmp_path, "旧楼三号") == []
 
 
+RECIPE = ROOT / "mobile" / "recipes" / "sqlite3"
+
+
 @pytest.fixture(scope="session")
 def multiple_ciphers() -> Path:
-    """Build the library of the phone's sqlite3 once into var/cache; skip where it cannot be built."""
-    folder = ROOT / "var" / "cache" / "sqlite3mc"
+    """Build the phone's library once, with the options of its recipe; skip where it cannot be built."""
+    options = (RECIPE / "options.txt").read_text().split()
+    mark = hashlib.sha256(" ".join(options).encode()).hexdigest()[:12]
+    folder = ROOT / "var" / "cache" / f"sqlite3mc-{mark}"
     if not (folder / "libsqlite3.so.0").exists():
         missing = [tool for tool in ("npm", "gcc") if shutil.which(tool) is None]
         if missing:
@@ -238,21 +243,19 @@ def multiple_ciphers() -> Path:
         )  # fmt: skip
         if packed.returncode != 0:
             pytest.skip("npm has no better-sqlite3-multiple-ciphers here: " + packed.stderr[-200:])
+        name = "package/deps/sqlite3/sqlite3.c"
         with tarfile.open(folder / packed.stdout.strip()) as archive:
-            archive.extract("package/deps/sqlite3/sqlite3.c", folder, filter="data")
+            archive.extract(name, folder, filter="data")
+        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        assert digest in (RECIPE / "__init__.py").read_text()  # the file that the recipe compiles
         built = folder / "libsqlite3.so.0.new"
         subprocess.run(
-            ["gcc", "-O1", "-fPIC", "-shared", *_instructions(), "-DSQLITE_ENABLE_FTS5",
-             "-DSQLITE_ENABLE_COLUMN_METADATA", "-DSQLITE_THREADSAFE=1", "-o", built,
-             folder / "package/deps/sqlite3/sqlite3.c", "-lpthread", "-ldl", "-lm"],
+            ["gcc", "-O1", "-fPIC", "-shared", *options, "-o", built, folder / name,
+             "-lpthread", "-ldl", "-lm"],
             timeout=300, check=True,
         )  # fmt: skip
         built.replace(folder / "libsqlite3.so.0")
     return folder
-
-
-def _instructions() -> list[str]:
-    return ["-maes", "-msse4.2"] if os.uname().machine == "x86_64" else []
 
 
 ON_THE_PHONE = """
