@@ -176,6 +176,48 @@ def hide_from_pictures(hide: bool) -> None:
     apply()
 
 
+HAS_TEXT_DIALOG = True
+"""Whether `ask_text` works."""
+
+
+def ask_text(title: str, text: str, take: Callable[[str], None]) -> None:
+    """Let a text be typed in Android's own dialog, in which every keyboard works; `take` gets it on Kivy's thread."""
+    from android.runnable import run_on_ui_thread  # type: ignore[import-not-found]
+    from jnius import PythonJavaClass, autoclass, java_method
+    from kivy.clock import Clock
+
+    class OnOk(PythonJavaClass):
+        __javainterfaces__ = ("android/content/DialogInterface$OnClickListener",)
+        __javacontext__ = "app"
+
+        @java_method("(Landroid/content/DialogInterface;I)V")
+        def onClick(self, _dialog: Any, _which: int) -> None:
+            typed = self.field.getText().toString()
+            Clock.schedule_once(lambda _: take(typed), 0)
+
+    on_ok = OnOk()
+    _kept["on_ok"] = on_ok  # Java holds no reference that keeps a Python object alive
+
+    @run_on_ui_thread
+    def show() -> None:
+        field = autoclass("android.widget.EditText")(_activity())
+        field.setText(text)
+        field.setSelection(field.length())
+        on_ok.field = field
+        builder = autoclass("android.app.AlertDialog$Builder")(_activity())
+        builder.setTitle(title)
+        builder.setView(field)
+        # Android's own words for OK and Cancel, in the phone's language.
+        words = autoclass("android.R$string")
+        builder.setPositiveButton(words.ok, on_ok)
+        builder.setNegativeButton(words.cancel, None)
+        builder.show()
+
+    show()
+
+
+_kept: dict[str, Any] = {}
+
 PICKED = 4122
 """The number under which the system's file picker answers."""
 
@@ -220,6 +262,83 @@ def _copied(uri: Any) -> Path:
     return path
 
 
+HAS_CAMERA = True
+"""Whether `take_picture` works."""
+
+PICTURED = 4124
+"""The number under which the camera app answers."""
+
+
+def take_picture(take: Callable[[Path], None]) -> None:
+    """Let the camera app take a picture; `take` gets its file, on any thread. The app itself needs no camera."""
+    from android import activity  # type: ignore[import-not-found]
+    from jnius import autoclass, cast
+
+    path = Path(_activity().getCacheDir().getAbsolutePath()) / "camera" / "picture.jpg"
+    shutil.rmtree(path.parent, ignore_errors=True)
+    path.parent.mkdir(parents=True)
+
+    def pictured(request: int, _result: int, _answer: Any) -> None:
+        if request != PICTURED:
+            return
+        activity.unbind(on_activity_result=pictured)
+        if path.exists() and path.stat().st_size:
+            take(path)
+
+    activity.bind(on_activity_result=pictured)
+    intent_class = autoclass("android.content.Intent")
+    store = autoclass("android.provider.MediaStore")
+    intent = intent_class(store.ACTION_IMAGE_CAPTURE)
+    intent.putExtra(store.EXTRA_OUTPUT, cast("android.os.Parcelable", _uri(path)))
+    intent.addFlags(intent_class.FLAG_GRANT_WRITE_URI_PERMISSION)
+    _activity().startActivityForResult(intent, PICTURED)
+
+
+def qr_texts(path: Path) -> list[str]:
+    """Return the texts of the QR codes in a picture file; OSError where it is none."""
+    from jnius import autoclass
+
+    from mobile.device.qr import texts_by_java
+
+    factory = autoclass("android.graphics.BitmapFactory")
+    options = autoclass("android.graphics.BitmapFactory$Options")()
+    options.inJustDecodeBounds = True
+    factory.decodeFile(str(path), options)
+    # A camera's 50 million points would not fit into memory, and a code needs far fewer.
+    options.inSampleSize = max(1, max(options.outWidth, options.outHeight) // 1200)
+    options.inJustDecodeBounds = False
+    bitmap = factory.decodeFile(str(path), options)
+    if bitmap is None:
+        raise OSError("not a picture")
+    points = autoclass("java.nio.ByteBuffer").allocate(bitmap.getByteCount())
+    bitmap.copyPixelsToBuffer(points)
+    green = bytes(points.array())[1::4]  # of red, green, blue, opacity it is nearest to grey
+    return texts_by_java(green, bitmap.getWidth(), bitmap.getHeight())
+
+
+def begin_upload(words: str) -> None:
+    """Keep the app running while it is not seen, with a notification that says `words`."""
+    from jnius import autoclass
+
+    autoclass("cn.chushan.Upload").begin(_activity(), words)
+
+
+def end_upload() -> None:
+    """Let the app be put to sleep again."""
+    from jnius import autoclass
+
+    autoclass("cn.chushan.Upload").end(_activity())
+
+
+def _uri(path: Path) -> Any:
+    from jnius import autoclass
+
+    provider = autoclass("androidx.core.content.FileProvider")
+    file = autoclass("java.io.File")(str(path))
+    activity = _activity()
+    return provider.getUriForFile(activity, f"{activity.getPackageName()}.fileprovider", file)
+
+
 def share(path: Path, title: str) -> bool:
     """Hand a file to another app through the system's sheet. True when the sheet was shown.
 
@@ -229,16 +348,12 @@ def share(path: Path, title: str) -> bool:
     from jnius import autoclass, cast
 
     intent_class = autoclass("android.content.Intent")
-    provider = autoclass("androidx.core.content.FileProvider")
-    file = autoclass("java.io.File")(str(path))
-    activity = _activity()
-    uri = provider.getUriForFile(activity, f"{activity.getPackageName()}.fileprovider", file)
     intent = intent_class(intent_class.ACTION_SEND)
     intent.setType("application/octet-stream")
-    intent.putExtra(intent_class.EXTRA_STREAM, cast("android.os.Parcelable", uri))
+    intent.putExtra(intent_class.EXTRA_STREAM, cast("android.os.Parcelable", _uri(path)))
     intent.addFlags(intent_class.FLAG_GRANT_READ_URI_PERMISSION)
     chooser = intent_class.createChooser(
         intent, cast("java.lang.CharSequence", autoclass("java.lang.String")(title))
     )
-    activity.startActivity(chooser)
+    _activity().startActivity(chooser)
     return True

@@ -89,9 +89,40 @@ def hide_from_pictures(hide: bool) -> None:
     """Nothing: a PC has no such switch."""
 
 
+HAS_TEXT_DIALOG = False
+"""Whether `ask_text` works: keyboards of a PC are at home in our own fields."""
+
+
+def ask_text(title: str, text: str, take: Callable[[str], None]) -> None:
+    """Nothing: a PC has no such dialog."""
+
+
 def pick_file(take: Callable[[str], None]) -> bool:
     """Let the user choose a file in the system's way; False: the app shows the folders itself."""
     return False
+
+
+HAS_CAMERA = False
+"""Whether `take_picture` works."""
+
+
+def take_picture(take: Callable[[Path], None]) -> None:
+    """Nothing: on a PC a picture file is chosen."""
+
+
+def qr_texts(path: Path) -> list[str]:
+    """Return the texts of the QR codes in a picture file; OSError where it is none."""
+    from mobile.device.qr import texts_by_cpp
+
+    return texts_by_cpp(path)
+
+
+def begin_upload(words: str) -> None:
+    """Nothing: a PC lets programs run that are not seen."""
+
+
+def end_upload() -> None:
+    """Nothing, as above."""
 
 
 def share(path: Path, title: str) -> bool:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from kivy.clock import Clock
-from kivy.properties import BooleanProperty, ListProperty, ObjectProperty, StringProperty
+from kivy.core.text import DEFAULT_FONT
+from kivy.core.window import Window
+from kivy.metrics import dp
+from kivy.properties import (
+    BooleanProperty,
+    ListProperty,
+    NumericProperty,
+    ObjectProperty,
+    StringProperty,
+)
 from kivy.uix.anchorlayout import AnchorLayout
 from kivy.uix.boxlayout import BoxLayout
+from kivy.uix.recycleview import RecycleView
 from kivy.uix.recycleview.views import RecycleDataViewBehavior
 
-from mobile.theme import ui
+from mobile.theme import theme, ui
 from mobile.widgets import entry, load_kv  # noqa: F401 - the entry's rules stand in the kv
 from mobile.widgets.kit import Flow, Pressable, Sheet, Toast
+from mobile.widgets.words import ruler, wrap
 
 CHIPS_AT_MOST = 8
 """Up to this many choices are shown at once; more go into a sheet with a search."""
+
+LINE = 1.68
+"""Height of a line of words by their letter size, as `Words` draws it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,34 @@ class ChoiceRow(RecycleDataViewBehavior, Pressable, BoxLayout):
         self.sheet.touched(self.value)
 
 
+class ChoiceLines(RecycleView):
+    """The lines of a picker, all as tall as the longest of them needs."""
+
+    line_height = NumericProperty(0)
+
+    def offer(
+        self, choices: Iterable[tuple[Choice, bool]], sheet: Sheet, *, chosen: Sequence[str] = ()
+    ) -> None:
+        """Show choices, each with whether it leads on."""
+        room = Window.width - dp(80)
+        data, labels, notes = [], 1, 0
+        for choice, leads_on in choices:
+            labels = max(labels, _lines(choice.label, theme.body, room))
+            notes = max(notes, _lines(choice.note, theme.small, room)) if choice.note else notes
+            data.append({
+                "value": choice.value, "label": choice.label, "note": choice.note, "sheet": sheet,
+                "chosen": choice.value in chosen, "leads_on": leads_on,
+            })  # fmt: skip
+        self.line_height = (labels * theme.body + notes * theme.small) * LINE + dp(14)
+        self.data = data
+
+
+def _lines(words: str, size: float, room: float) -> int:
+    if len(words) * size < room:  # no letter is wider than it is high: nothing to measure
+        return 1
+    return wrap(words, room, ruler(DEFAULT_FONT, size, False)).count("\n") + 1
+
+
 class PickSheet(Sheet):
     """A list to choose from, with a search by words or pinyin initials.
 
@@ -145,18 +187,8 @@ class PickSheet(Sheet):
 
     def _fill(self) -> None:
         typed = self.ids.search.text.strip()
-        self.ids.lines.data = [
-            {
-                "value": choice.value,
-                "label": choice.label,
-                "note": choice.note,
-                "chosen": choice.value in self.chosen,
-                "leads_on": False,
-                "sheet": self,
-            }
-            for choice in self.choices
-            if not typed or self.matches(choice, typed)
-        ]
+        found = [(c, False) for c in self.choices if not typed or self.matches(c, typed)]
+        self.ids.lines.offer(found, self, chosen=self.chosen)
         self.ids.nothing.opacity = 0 if self.ids.lines.data else 1
 
 
@@ -233,18 +265,12 @@ class PlaceSheet(Sheet):
 
     def _fill(self) -> None:
         typed = self.ids.search.text.strip()
-        self.ids.lines.data = [
-            {
-                "value": place.code,
-                "label": place.name,
-                "note": "",
-                "chosen": False,
-                "leads_on": place.has_inner,
-                "sheet": self,
-            }
+        found = [
+            (Choice(place.code, place.name), place.has_inner)
             for place in self.places
             if typed in place.name
         ]
+        self.ids.lines.offer(found, self)
 
 
 load_kv(__file__)

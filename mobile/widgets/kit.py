@@ -188,7 +188,9 @@ class AppBar(BoxLayout):
 
 
 class EmptyState(Stack):
-    """What stands where nothing is yet: a picture, what it means, what to do."""
+    """What stands where nothing is yet: a picture, what it means, what to do. Large words need the picture's place."""
+
+    is_tight = BooleanProperty(False)
 
     words = StringProperty("")
     title = StringProperty("")

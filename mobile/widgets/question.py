@@ -25,7 +25,8 @@ from mobile.widgets.choice import (
 )
 from mobile.widgets.entry import Entry
 from mobile.widgets.keypad import PADS, Keypad
-from mobile.widgets.kit import Card, IconButton, Stack  # noqa: F401 - for the kv
+from mobile.widgets.kit import Badge, Card, Flow, IconButton, Stack  # noqa: F401 - for the kv
+from mobile.widgets.words import lacking
 
 MULTIPLE_AS_CHIPS = 10
 
@@ -124,7 +125,18 @@ class TextControl(Control):
     def build(self) -> None:
         self.entry = Entry(hint=ui("type_here"))
         self.entry.on_typed = lambda text: self.answers.typed(self.question.name, text)
+        self.entry.fbind("text", self._name_lacking)
+        self.lacking = Flow(shown=False)
         self.add_widget(self.entry)
+        self.add_widget(self.lacking)
+
+    def _name_lacking(self, _: Any, text: str) -> None:
+        """Name what cannot be drawn: it is stored all the same."""
+        codes = lacking(text)
+        self.lacking.shown = bool(codes)
+        self.lacking.clear_widgets()
+        for code in codes:
+            self.lacking.add_widget(Badge(tone="amber", words=ui("glyph_missing", code=code)))
 
     def show(self, question: Any) -> None:
         super().show(question)

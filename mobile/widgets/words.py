@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 
+from kivy.core.text import DEFAULT_FONT
 from kivy.core.text import Label as CoreLabel
 from kivy.properties import BooleanProperty, NumericProperty, StringProperty
 from kivy.uix.label import Label
@@ -48,6 +49,16 @@ def is_drawable(character: str) -> bool:
 def drawable(words: str) -> str:
     """Return the words with each character that the font lacks named by its code: 〔U+2B741〕."""
     return "".join(c if is_drawable(c) else f"〔U+{ord(c):X}〕" for c in words)
+
+
+def lacking(words: str) -> list[str]:
+    """Return the codes of the characters that the font lacks, each once: ["U+2B741"]."""
+    return [f"U+{ord(c):X}" for c in dict.fromkeys(words) if not is_drawable(c)]
+
+
+def has_tibetan(words: str) -> bool:
+    """Tell whether words need the Tibetan font."""
+    return bool(_TIBETAN.search(words))
 
 
 _HALF_WIDTH = ",;:!?)"
@@ -106,7 +117,8 @@ def _fitting(piece: str, width: float, measure: Callable[[str], float]) -> list[
 
 
 @lru_cache(maxsize=64)
-def _ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
+def ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
+    """Return how wide words are in a font, in pixels."""
     label = CoreLabel(font_name=font, font_size=size, bold=bold)
 
     @lru_cache(maxsize=4096)
@@ -114,6 +126,25 @@ def _ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
         return float(label.get_extents(piece)[0])
 
     return measure
+
+
+def fitting(words: str, size: float, room: float) -> float:
+    """Return the letter size, up to `size`, at which words fit into one line of `room`."""
+    wide = ruler(DEFAULT_FONT, size, False)(words) if words else 0
+    return float(int(size * room / wide)) if wide > room > 0 else size
+
+
+class OneLine(Label):
+    """One line of words in a list, cut at its end where it is too long. Give it `words`, not `text`."""
+
+    words = StringProperty("")
+
+    def on_words(self, _: object, words: str) -> None:
+        """Draw what the main font can, and Tibetan in its own."""
+        shown = typeset(drawable(words))
+        self.markup = has_tibetan(shown)
+        self.font_script_name = "Tibt" if self.markup else "Latn"
+        self.text = marked(shown) if self.markup else shown
 
 
 class Words(Label):
@@ -140,10 +171,10 @@ class Words(Label):
 
     def _lay_out(self, *_: object) -> None:
         shown = typeset(drawable(self.words))
-        is_tibetan = bool(_TIBETAN.search(shown))
+        is_tibetan = has_tibetan(shown)
         if not is_tibetan and self.markup:
             self.markup, self.font_script_name = False, "Latn"
-        measure = _ruler(self.font_name, self.font_size, self.bold)
+        measure = ruler(self.font_name, self.font_size, self.bold)
         if self.one_line and not 0 < self.fit < measure(shown):
             self.text_size = (None, None)
         else:
@@ -153,12 +184,13 @@ class Words(Label):
                 return
             self.text_size = (widest, None)
             shown = wrap(shown, width, measure)
-        self.text = _marked(shown) if is_tibetan else shown
+        self.text = marked(shown) if is_tibetan else shown
         if is_tibetan:
             self.markup, self.font_script_name = True, "Tibt"
 
 
-def _marked(words: str) -> str:
+def marked(words: str) -> str:
+    """Return words as markup that draws Tibetan in its font."""
     return _TIBETAN.sub(lambda found: f"[font={TIBETAN}]{found[0]}[/font]", escape_markup(words))
 
 

@@ -20,7 +20,9 @@ from typing import Any
 from tests.screens import window  # isort: skip - first of all: it sets Kivy's environment
 
 from kivy.base import EventLoop, runTouchApp
+from kivy.clock import Clock
 from kivy.core.window import Window
+from kivy.lang import Builder
 from kivy.tests.common import UnitTestTouch
 from kivy.uix.modalview import ModalView
 from kivy.uix.scrollview import ScrollView
@@ -55,7 +57,8 @@ class Driver:
         self.folder = Path(folder)
         self.today = today
         # Plain unless a test is about the lock: the seeds are, and nobody wants to type a PIN.
-        self.settings = {"is_plain": True, **(settings or {})}
+        # A sync by itself would come between the touches of a test that is about something else.
+        self.settings = {"is_plain": True, "syncs_itself": False, **(settings or {})}
         self.app: Any = None
 
     # Life
@@ -82,6 +85,14 @@ class Driver:
         """Let that many frames pass: clock, input, layout, drawing."""
         for _ in range(frames):
             EventLoop.idle()
+
+    def lay_out(self, frames: int = 4) -> None:
+        """Let frames pass without drawing them: for looking at where things stand."""
+        for _ in range(frames):
+            Clock.tick()
+            Builder.sync()
+            Clock.tick_draw()
+            Builder.sync()
 
     def settle(self, seconds: float = SETTLES_AFTER_S) -> None:
         """Let frames pass until touches have had their effect and the layout stands still."""
@@ -245,7 +256,7 @@ class Driver:
 
     def _choose_in_sheet(self, label: str) -> None:
         def is_reachable(row: Widget) -> bool:
-            lines = next(w for w in _ancestors(row) if isinstance(w, ScrollView))
+            lines = next(w for w in ancestors(row) if isinstance(w, ScrollView))
             return plain(row.label) == plain(label) and _covers(lines, row)
 
         try:
@@ -277,7 +288,7 @@ class Driver:
         return path
 
     def _reveal(self, widget: Widget) -> None:
-        for above in _ancestors(widget):
+        for above in ancestors(widget):
             if _is_kind(above, "Page"):
                 above.scroll_to(widget, padding=20, animate=False)
                 self.pump(3)
@@ -289,7 +300,8 @@ def _walk(widget: Widget) -> Iterator[Widget]:
         yield from _walk(child)
 
 
-def _ancestors(widget: Widget) -> Iterator[Widget]:
+def ancestors(widget: Widget) -> Iterator[Widget]:
+    """Yield what a widget lies in, from the inside out."""
     above = widget.parent
     while above is not None and above is not above.parent:
         yield above

@@ -18,7 +18,7 @@ from shared_schemas import wire
 from shared_schemas.changes import content_hash
 from shared_schemas.handover import DOWN, Header, seal_file
 from tests.screens.driver import Driver
-from tests.screens.test_look import layout_faults
+from tests.screens.layout import layout_faults
 
 pytestmark = pytest.mark.window
 

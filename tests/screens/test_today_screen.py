@@ -8,7 +8,7 @@ import pytest
 
 from tests.screens.driver import Driver
 from tests.screens.flows import open_village, start_household
-from tests.screens.test_look import layout_faults
+from tests.screens.layout import layout_faults
 
 pytestmark = pytest.mark.window
 

@@ -1,0 +1,187 @@
+"""Every screen of the app on three phones, at the least and the greatest size of the letters.
+
+The walk goes by `SCREENS` of the app: a screen that has no way here fails the test.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from kivy.core.window import Window
+from kivy.metrics import Metrics
+from kivy.uix.modalview import ModalView
+
+from mobile.app import SCREENS
+from mobile.theme import theme
+from tests.screens.driver import Driver, window
+from tests.screens.layout import layout_faults
+from tests.screens.seed import TODAY, seed, villages
+
+pytestmark = pytest.mark.window
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A size of the window, and how the app is set."""
+
+    width: int
+    height: int
+    density: float
+    scale: float
+    look: str = "day"
+    language: str = "zh"
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}-{self.scale:g}-{self.language}"
+
+
+PHONES = [
+    Phone(540, 1170, 1.5, 1.0),
+    Phone(540, 1170, 1.5, 2.0, "sun"),
+    Phone(720, 1280, 2.0, 1.0, "dark"),
+    Phone(720, 1280, 2.0, 2.0),
+    Phone(720, 1280, 2.0, 2.0, language="en"),
+    Phone(1080, 2340, 3.0, 1.0, "sun"),
+    Phone(1080, 2340, 3.0, 2.0, "dark"),
+]
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("seeded")
+    seed(folder)
+    return folder
+
+
+@pytest.fixture
+def held(request: pytest.FixtureRequest) -> Iterator[Phone]:
+    """Give the window the size of a phone, and its own again."""
+    phone: Phone = request.param
+    _resize(phone.width, phone.height, phone.density)
+    yield phone
+    _resize(window.WIDTH, window.HEIGHT, window.DENSITY)
+
+
+def _resize(width: int, height: int, density: float) -> None:
+    Metrics.density = density
+    Window.size = (width, height)
+    theme.resize(theme.scale)
+
+
+@pytest.mark.parametrize("held", PHONES, indirect=True, ids=str)
+def test_every_screen_can_be_touched_and_read(
+    held: Phone, seeded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # the PC's keystore
+    shutil.copytree(seeded, tmp_path / "phone")
+    driver = Driver(
+        tmp_path / "phone",
+        today=TODAY,
+        settings={
+            "is_plain": False,
+            "font_scale": held.scale,
+            "look": held.look,
+            "language": held.language,
+        },
+    )
+    driver.start()
+    try:
+        faults: list[str] = []
+        seen: set[str] = set()
+        for place in walk(driver):
+            driver.lay_out()
+            seen.add(driver.screen)
+            faults += [f"{driver.screen}, {place}: {fault}" for fault in layout_faults(driver)]
+    finally:
+        driver.stop()
+    assert (Window.width, Window.height) == (held.width, held.height)
+    if faults:
+        pytest.fail("\n".join(faults), pytrace=False)
+    assert seen == set(SCREENS)
+
+
+def walk(driver: Driver) -> Iterator[str]:
+    """Go through the screens and their states, without a finger: how they look is the question here."""
+    app = driver.app
+    yield from _lock(driver)
+    app.start_over("today")
+    yield "the day"
+    yield from _alone(driver)
+    app.open_visit(app.store.connection.execute(RETURNED).fetchone()[0], villages()[0])
+    yield "a returned household"
+    for name in ("problems", "benefits"):
+        app.go(name)
+        yield name
+        app.go_back()
+    yield from _questions(driver)
+    app.way = [("today", {})]
+    app.open_visit(None, villages()[0])
+    yield "the first question"
+    driver.app.manager.current_screen.next()
+    yield "what is missing"
+    app.go("problems")
+    yield "a household that lacks much"
+
+
+RETURNED = "SELECT household_id FROM review WHERE state = 'returned'"
+
+
+def _lock(driver: Driver) -> Iterator[str]:
+    assert driver.screen == "lock"
+    yield "a PIN to choose"
+    screen = driver.app.manager.current_screen
+    for step in ("choose", "repeat", "enter", "county", "no_way"):
+        screen._ask(step, problem="")
+        yield f"lock, {step}"
+
+
+def _alone(driver: Driver) -> Iterator[str]:
+    """The screens that need no household."""
+    app = driver.app
+    app.go("enrol")
+    yield "enrolment"
+    screen = app.manager.current_screen
+    screen.by_hand, screen.problem = True, driver.app.last_sync_in_words() * 3
+    yield "a code that does not work, by hand"
+    for name in ("villages", "search", "help", "settings", "sync"):
+        app.go(name)
+        yield name
+    for case in ("refuses",):
+        app.go("help", case=case)
+        yield "help on a case"
+    for code in (None, villages()[0]):
+        app.go("households", village_code=code)
+        yield f"households of {code}"
+    app.manager.current_screen.ids.search.text = "没有这样的人"
+    app.manager.current_screen.look()
+    yield "nobody found"
+    app.go("search")
+    app.manager.current_screen.ids.search.ids.text_input.text = "w"
+    app.manager.current_screen.look()
+    yield "people found"
+
+
+def _questions(driver: Driver) -> Iterator[str]:
+    """Each group of questions once, and the sheet of each kind of control."""
+    app, groups, sheets = driver.app, set(), set()
+    for step in app.visit.steps(theme.lang):
+        kind = app.visit.record(step.record_id).kind
+        if (kind, step.group) in groups:
+            continue
+        groups.add((kind, step.group))
+        app.go("questions", step=step)
+        yield f"{kind} {step.group}"
+        for card in list(app.manager.current_screen.cards.values()):
+            control = card.control
+            if not hasattr(control, "open") or control.disabled or card.question.widget in sheets:
+                continue
+            sheets.add(card.question.widget)
+            control.open()
+            yield f"the sheet of {card.name}"
+            for sheet in [w for w in Window.children if isinstance(w, ModalView)]:
+                sheet.dismiss(animation=False)
+            driver.pump(1)
