@@ -113,7 +113,10 @@ def lists_of(conn: Connection, county: str, household_ids: Collection[str]) -> d
 def _lists() -> Any:
     household = record_tables()["household"]
     return select(
-        household.c.id, household.c.village_code, household.c.registry_no, household.c.is_split,
+        household.c.id,
+        household.c.village_code,
+        household.c.registry_no,
+        household.c.is_split,
         household.c.split_from,
     ).where(in_county(household.c.id, "ids"), household.c.deleted.is_not(True))
 
@@ -132,11 +135,13 @@ def pairs_of(
     conn: Connection, county: str, household_ids: Collection[str]
 ) -> dict[tuple[str, str], Row[Any]]:
     """Return the pairs that have one of these households, by their ids."""
-    query = select(household_pair).where(
-        or_(in_county(household_pair.c.left_id, "ids"), in_county(household_pair.c.right_id, "ids"))
-    )
-    rows = conn.execute(query, {"county": county, "ids": household_ids})
+    rows = conn.execute(_PAIRS_OF, {"county": county, "ids": household_ids})
     return {(row.left_id, row.right_id): row for row in rows}
+
+
+_PAIRS_OF = select(household_pair).where(
+    or_(in_county(household_pair.c.left_id, "ids"), in_county(household_pair.c.right_id, "ids"))
+)
 
 
 def put_pairs(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -228,31 +233,25 @@ def pair_counts(conn: Connection, county: str, scope: str) -> dict[str, int]:
 
 def joined(conn: Connection, county: str, household_ids: Collection[str]) -> list[Row[Any]]:
     """Return the pairs said to be one household that have one of these, in the order of decisions."""
-    query = (
-        select(household_pair)
-        .where(
-            or_(
-                in_county(household_pair.c.left_id, "ids"),
-                in_county(household_pair.c.right_id, "ids"),
-            ),
-            household_pair.c.state == ONE,
-        )
-        .order_by(
-            household_pair.c.decided_at_ms, household_pair.c.left_id, household_pair.c.right_id
-        )
-    )
-    return list(conn.execute(query, {"county": county, "ids": household_ids}))
+    return list(conn.execute(_JOINED, {"county": county, "ids": household_ids}))
+
+
+_JOINED = _PAIRS_OF.where(household_pair.c.state == ONE).order_by(
+    household_pair.c.decided_at_ms, household_pair.c.left_id, household_pair.c.right_id
+)
 
 
 def standing(
     conn: Connection, county: str, household_ids: Collection[str]
 ) -> dict[str, tuple[str, str | None]]:
     """Return (state, same_as) of the reviews of these households."""
-    query = select(review.c.household_id, review.c.state, review.c.same_as).where(
-        in_county(review.c.household_id, "ids")
-    )
-    rows = conn.execute(query, {"county": county, "ids": household_ids})
+    rows = conn.execute(_STANDING, {"county": county, "ids": household_ids})
     return {row.household_id: (row.state, row.same_as) for row in rows}
+
+
+_STANDING = select(review.c.household_id, review.c.state, review.c.same_as).where(
+    in_county(review.c.household_id, "ids")
+)
 
 
 def put_same_as(conn: Connection, county: str, rows: Sequence[tuple[str, str | None, int]]) -> None:
