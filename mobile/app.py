@@ -55,6 +55,7 @@ MAY_BE_PICTURED = ("enrol", "sync", "settings", "help")
 """Without personal data: a cadre may take a picture of these for whoever helps him."""
 
 IDLE_CHECKED_EVERY_S = 5
+LINK_LOOKED_AT_EVERY_S = 5
 
 BACK_KEY = 27
 """Android's back key, and Escape on a PC."""
@@ -107,6 +108,9 @@ class ChushanApp(App):
         self.touched_at_s = 0.0
         self._locks = 0
         self._at_work = 0
+        self._is_kept = False
+        self._link: Any = None
+        self._look: Any = None
 
     # Life
 
@@ -127,6 +131,10 @@ class ChushanApp(App):
     def _first_frame(self, *_: Any) -> None:
         Window.unbind(on_flip=self._first_frame)
         Clock.schedule_once(lambda _: self._open(), 0)
+        if self.settings.syncs_itself:
+            self._look = Clock.schedule_interval(
+                lambda _: self.look_for_link(), LINK_LOOKED_AT_EVERY_S
+            )
 
     def _open(self) -> None:
         # With the store come sqlite-utils and the ciphers: after the first frame.
@@ -290,11 +298,16 @@ class ChushanApp(App):
 
     def on_resume(self) -> None:
         """Back from another app: perhaps too long ago."""
+        if self._is_kept:
+            self._let_sleep()
         self.lock_if_idle()
 
     def on_pause(self) -> bool:
-        """Android may end the app from here on without another word."""
+        """Android may end the app from here on without another word, unless it is at work."""
         self.flush()
+        if self._at_work:
+            self._is_kept = True
+            device().begin_upload(ui("upload_runs"))
         return True
 
     def on_stop(self) -> None:
@@ -305,6 +318,8 @@ class ChushanApp(App):
         Window.unbind(on_textinput=self._touched)
         if self.key_file is not None:
             self._idle.cancel()
+        if self._look is not None:
+            self._look.cancel()
         ExceptionManager.remove_handler(self.full_phone)
         if self.store is not None:
             self.store.close()
@@ -556,7 +571,11 @@ class ChushanApp(App):
 
         def run() -> None:
             try:
-                result = work()
+                try:
+                    result = work()
+                finally:
+                    if self._is_kept and self._at_work == 1:
+                        self._let_sleep()
             except Exception as error:  # the outermost line of the thread: the screen says it
                 Logger.exception("Chushan: work in the background failed")
                 Clock.schedule_once(lambda _, error=error: back(failed, error), 0)
@@ -564,6 +583,50 @@ class ChushanApp(App):
             Clock.schedule_once(lambda _: back(done, result), 0)
 
         threading.Thread(target=run, daemon=True).start()
+
+    def _let_sleep(self) -> None:
+        self._is_kept = False
+        device().end_upload()
+
+    def look_for_link(self) -> None:
+        """Sync by itself where work waits and the county can be reached."""
+        if self.is_locked or self.store is None or not self.way or self._at_work:
+            return
+        # Late: the database is opened after the first frame.
+        from mobile.storage.database import get
+        from mobile.storage.outbox import count_unanswered
+        from mobile.sync import link
+
+        server = get(self.store.connection, "server")
+        waiting = count_unanswered(self.store.connection) if server else 0
+        now_s = self.since_boot_s()
+        seen = self._link or link.Watch(now_s + link.SHORTEST_WAIT_S)
+        self._link = link.look(seen, now_s, waiting=waiting, has_signal=device().has_signal())
+        if not waiting or not link.is_due(self._link, now_s):
+            return
+        store, timeout_s = self.store, self.settings.timeout_s
+
+        def sync() -> Any:
+            from mobile.sync.attempt import sync_once
+
+            if not link.reaches(str(server)):
+                return None
+            return sync_once(store, timeout_s=timeout_s)
+
+        self.in_background(sync, self._synced_itself, lambda _: self._synced_itself(None))
+
+    def _synced_itself(self, result: Any) -> None:
+        from mobile.sync import link
+
+        went_well = result is not None and result.error is None
+        # What the county did not answer will not be answered sooner by asking at once again.
+        is_done = went_well and not result.remaining
+        self._link = link.after(self._link, self.since_boot_s(), went_well=is_done)
+        if result is None or self.heed(result):
+            return
+        if went_well:
+            Toast.say(ui("synced_itself", count=result.sent))
+        self.show_again()
 
     # Settings
 

@@ -39,6 +39,8 @@ class Settings:
     """Longest silence of the server before a sync gives up, in seconds."""
     lock_after_min: int = 5
     """Minutes without a touch until the app locks: one of LOCK_AFTER_MIN."""
+    syncs_itself: bool = True
+    """Whether the app syncs by itself when work waits and a link is there."""
     is_plain: bool = False
     """For developers (`--plain`): no PIN, and a database that anybody can read."""
 
@@ -59,7 +61,7 @@ class Settings:
         return folder / "incarnation" if folder else None
 
 
-_KEPT = ("language", "font_scale", "look", "timeout_s", "lock_after_min")
+_KEPT = ("language", "font_scale", "look", "timeout_s", "lock_after_min", "syncs_itself")
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kivy.clock import Clock
 from kivy.properties import BooleanProperty, StringProperty
 from kivy.uix.filechooser import FileChooserListView  # noqa: F401 - for the kv
 
+from mobile.device import device
 from mobile.screens.screen import PhoneScreen
 from mobile.theme import theme, ui
 from mobile.widgets import entry, load_kv  # noqa: F401 - the entry's rules stand in the kv
@@ -19,11 +21,11 @@ class EnrolScreen(PhoneScreen):
     problem = StringProperty("")
     is_working = BooleanProperty(False)
     by_hand = BooleanProperty(False)
-    can_choose_picture = BooleanProperty(False)
+    has_camera = BooleanProperty(False)
 
     def enter(self, **_: object) -> None:
-        """A PC has picture files at hand, a phone has its camera app and the clipboard."""
-        self.can_choose_picture = self.phone.is_desktop
+        """A PC has picture files at hand, a phone its camera as well."""
+        self.has_camera = device().HAS_CAMERA
 
     def paste(self) -> None:
         """Take the text from the clipboard."""
@@ -37,11 +39,20 @@ class EnrolScreen(PhoneScreen):
         self.by_hand = not self.by_hand
         self.problem = ""
 
-    def choose_picture(self) -> None:
-        """Show the picture files of this computer."""
-        PictureSheet(self.read_picture).open()
+    def photograph(self) -> None:
+        """Let the camera take a picture of the county's code."""
+        device().take_picture(self._read_soon)
 
-    def read_picture(self, path: str) -> None:
+    def choose_picture(self) -> None:
+        """Show the picture files: the system's picker where there is one, else this computer's folders."""
+        if not device().pick_file(self._read_soon):
+            PictureSheet(self.read_picture).open()
+
+    def _read_soon(self, path: str | Path) -> None:
+        """Camera and picker answer on any thread."""
+        Clock.schedule_once(lambda _: self.read_picture(path), 0)
+
+    def read_picture(self, path: str | Path) -> None:
         """Read the QR code in a picture."""
         from mobile.sync.client import SyncError
         from mobile.sync.enrol import read_qr

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from mobile import VERSION
+from mobile.device import device
 from mobile.storage.database import Store, get, put
 from mobile.sync.client import BadEnrolment, Client, NoQrFound
 
@@ -78,16 +79,10 @@ def is_enrolled(store: Store) -> bool:
 
 def read_qr(image_path: str | Path) -> str:
     """Return the text of the QR code in a picture; NoQrFound (a BadEnrolment) when there is none."""
-    # Late: only a PC has these two; a phone reads codes through its camera's library.
-    import zxingcpp
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(image_path) as picture:
-            found = zxingcpp.read_barcodes(picture.convert("L"))
-    except (OSError, UnidentifiedImageError) as error:
+        texts = device().qr_texts(Path(image_path))
+    except OSError as error:  # Pillow's error for what is no picture is one
         raise NoQrFound from error
-    texts = [code.text for code in found if code.text]
     if not texts:
         raise NoQrFound
     return next((text for text in texts if text.startswith("chushan:")), texts[0])

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -5,6 +6,12 @@ import pytest
 from phones import County
 
 from mobile.storage.database import Store, open_store
+
+ZXING = Path("/usr/share/java/core.jar")
+"""The reader of QR codes that the Android package brings, as Debian's libzxing-core-java."""
+if ZXING.exists():
+    # pyjnius reads it when it is first imported, by whichever test.
+    os.environ.setdefault("CLASSPATH", str(ZXING))
 
 
 @pytest.fixture

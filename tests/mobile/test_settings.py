@@ -52,4 +52,5 @@ def test_both_ports_offer_the_same() -> None:
     assert offered(android) == offered(desktop) == {
         "storage_dir", "no_backup_dir", "has_signal", "share", "pick_file", "seal", "unseal",
         "keystore_seal", "keystore_open", "keystore_forget", "hide_from_pictures",
+        "take_picture", "qr_texts", "begin_upload", "end_upload", "ask_text",
     }  # fmt: skip
