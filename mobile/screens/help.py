@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kivy.clock import Clock
 from kivy.properties import BooleanProperty, StringProperty
 
 from mobile.screens.screen import PhoneScreen
@@ -61,6 +62,9 @@ class HelpScreen(PhoneScreen):
         """Open a case, or close it again; the others close."""
         for other in self.ids.cards.children:
             other.is_open = other is card and not card.is_open
+        if card.is_open:
+            # Once the others have closed: what opened below the edge comes into sight.
+            Clock.schedule_once(lambda _: self.ids.page.scroll_to(card, animate=False), 0.05)
 
 
 load_kv(__file__)

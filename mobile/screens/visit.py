@@ -17,6 +17,7 @@ from mobile.widgets.kit import Badge, Banner, Sheet, TapCard, Toast
 from shared_schemas.fields import age_on
 from shared_schemas.locale import text
 from shared_schemas.records import record_kind
+from shared_schemas.rules import Level
 
 
 class RecordCard(TapCard):
@@ -64,8 +65,11 @@ class VisitScreen(PhoneScreen):
         self.way_on = ui("submit") if self.is_complete else ui("go_on")
         if self.has_unseen_comments:
             self.where_we_are, self.way_on = ui("returned_see_fields"), ui("go_to_comments")
-        # Known from the county's roster or from an earlier visit, and untouched so far.
-        self.can_confirm = bool(visit.members) and visit.state in (TO_VISIT, SYNCED, APPROVED)
+        # Known from the county's roster or from an earlier visit, whole, and untouched so far.
+        is_untouched = bool(visit.members) and visit.state in (TO_VISIT, SYNCED, APPROVED)
+        self.can_confirm = is_untouched and not any(
+            hit.level is Level.ERROR for hit in visit.problems()
+        )
         self.title = self.phone.visit_title()
         self.subtitle = self.phone.village_name(visit.village_code)
         self._show_news(visit, steps)

@@ -5,12 +5,13 @@ The phone is seeded with invented households; everything is reached by touch.
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.screens.driver import Driver
-from tests.screens.flows import answer_household, open_village, start_household
+from tests.screens.flows import answer_household, open_village, see_to, start_household
 from tests.screens.seed import TODAY, index_somebody, seed
 
 FOLDER = Path("docs/pictures/phone")
@@ -49,13 +50,19 @@ def _day(phone: Path, folder: Path) -> None:
         driver.shot(folder / f"{name}.png")
         print(folder / f"{name}.png", flush=True)
 
+    _today(driver, shot)
+    driver.tap_text("各村名单")
     shot("03-villages")
     open_village(driver, "大湾村")
     shot("04-households")
     driver.tap(driver.find(kind="HouseholdRow"))
     shot("05-visit-from-the-roster")
+    driver.tap_text("这家能享受什么")
+    shot("32-benefits")
+    driver.back()
     driver.tap_text("看看还差什么")
     shot("06-problems")
+    driver.back()
     driver.back()
     driver.back()
     driver.back()
@@ -65,9 +72,22 @@ def _day(phone: Path, folder: Path) -> None:
     driver.stop()
 
 
+def _today(driver: Driver, shot) -> None:
+    shot("29-today")
+    driver.tap_text("找人:姓名、拼音、号码尾数")
+    driver.until(lambda: driver.find(kind="Typed").focus)
+    driver.type("zhang")
+    driver.until(lambda: driver.sees("拼音 zhang"))
+    shot("30-search")
+    driver.back()
+    driver.tap_icon("帮助")
+    driver.tap_text("村民不同意")
+    shot("31-help")
+    driver.back()
+
+
 def _returned(driver: Driver, shot) -> None:
-    driver.tap_text("县里退回1户,请先改")
-    driver.tap(driver.find(kind="HouseholdRow"))
+    driver.tap(driver.find(kind="WaitingCard", where=lambda card: card.icon == "returned"))
     shot("07-returned-visit")
     driver.tap_text("去改退回的地方")
     shot("08-returned-field")
@@ -76,14 +96,15 @@ def _returned(driver: Driver, shot) -> None:
     driver.tap_text("完成")
     driver.back()
     driver.back()
-    driver.back()
 
 
 def _new_household(driver: Driver, shot) -> None:
     open_village(driver, "大湾村")
     start_household(driver)
     driver.tap_text("下一步")
+    driver.tap_text("下一步")
     shot("10-question-missing")
+    driver.tap_text("上一步")
     answer_household(driver)
     driver.tap_text("加一位家庭成员")
     driver.tap(driver.find(kind="PickField", within=driver.question("id_no")))
@@ -99,7 +120,7 @@ def _new_household(driver: Driver, shot) -> None:
     driver.tap(driver.find(kind="PickField", within=driver.question("relation")))
     shot("13-relation")
     driver._choose_in_sheet("户主")
-    driver.choose("lives_here", "是")
+    see_to(driver, "lives_here", "是")
     driver.tap(driver.find(kind="PickField", within=driver.question("hukou_village")))
     shot("14-places")
     driver.back()
@@ -108,11 +129,11 @@ def _new_household(driver: Driver, shot) -> None:
         ("ethnic", "布依族"), ("in_school", "非在校"), ("education", "初中"),
         ("marital", "已婚"), ("speaks_mandarin", "会"),
     ):  # fmt: skip
-        driver.choose(name, label)
+        see_to(driver, name, label)
     shot("15-background")
     driver.tap_text("下一步")
     driver.choose("health", "健康")
-    driver.choose("labour_ability", "普通劳动力")
+    see_to(driver, "labour_ability", "普通劳动力")
     driver.tap_text("下一步")
     driver.tap_text("加一项技能")
     driver._choose_in_sheet("缝纫")
@@ -138,6 +159,7 @@ def _new_household(driver: Driver, shot) -> None:
     shot("21-visit-new")
     driver.back()
     driver.back()
+    driver.back()
 
 
 def _without_internet(driver: Driver, shot) -> None:
@@ -153,6 +175,7 @@ def _without_internet(driver: Driver, shot) -> None:
 
 
 def _sync_and_settings(driver: Driver, shot) -> None:
+    driver.today = dt.date.today().isoformat()  # noqa: DTZ011 - of this machine: its clock is right
     driver.tap_text("同步")
     driver.until(lambda: not driver.app.manager.current_screen.is_running, timeout=90)
     shot("22-sync-no-signal")
@@ -165,12 +188,12 @@ def _sync_and_settings(driver: Driver, shot) -> None:
     driver.tap_text("100 %")
     driver.tap_text("夜里")
     driver.back()
-    shot("25-villages-dark")
+    shot("25-today-dark")
     driver.tap_icon("设置")
     driver.tap_text("平常")
     driver.tap_text("English")
     driver.back()
-    shot("26-villages-english")
+    shot("26-today-english")
 
 
 if __name__ == "__main__":

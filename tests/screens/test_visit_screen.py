@@ -192,3 +192,19 @@ def test_a_killed_app_reopens_at_the_same_question_with_what_was_typed(tmp_path:
         assert driver.screen == "households"
     finally:
         driver.stop()
+
+
+def test_nothing_changed_is_offered_only_where_nothing_is_missing(phone: Callable[..., Driver]):
+    driver = phone()
+    rows = {row.state: row for row in households(driver.app.store)}
+    driver.app.open_visit(rows["to_visit"].id, None)  # the register has not all that is asked
+    driver.settle()
+    assert not driver.sees("都没变,直接提交")
+    driver.back()
+    whole = next(r for r in households(driver.app.store) if r.head_name == "袁飞")
+    driver.app.open_visit(whole.id, None)
+    driver.settle()
+    card = driver.find(kind="RecordCard", where=lambda card: card.can_renew)
+    driver.tap_text("这个人没变", within=card)
+    assert driver.sees("已问过,没变")
+    assert not driver.sees("都没变,直接提交")
