@@ -181,10 +181,9 @@ HAS_TEXT_DIALOG = True
 
 
 def ask_text(title: str, text: str, take: Callable[[str], None]) -> None:
-    """Let a text be typed in Android's own dialog, in which every keyboard works; `take` gets it on Kivy's thread."""
+    """Let a text be typed in Android's own dialog, in which every keyboard works; `take` gets it on any thread."""
     from android.runnable import run_on_ui_thread  # type: ignore[import-not-found]
     from jnius import PythonJavaClass, autoclass, java_method
-    from kivy.clock import Clock
 
     class OnOk(PythonJavaClass):
         __javainterfaces__ = ("android/content/DialogInterface$OnClickListener",)
@@ -192,8 +191,7 @@ def ask_text(title: str, text: str, take: Callable[[str], None]) -> None:
 
         @java_method("(Landroid/content/DialogInterface;I)V")
         def onClick(self, _dialog: Any, _which: int) -> None:
-            typed = self.field.getText().toString()
-            Clock.schedule_once(lambda _: take(typed), 0)
+            take(self.field.getText().toString())
 
     on_ok = OnOk()
     _kept["on_ok"] = on_ok  # Java holds no reference that keeps a Python object alive

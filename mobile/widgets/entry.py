@@ -123,7 +123,11 @@ class Entry(BoxLayout):
 
     def ask(self) -> None:
         """Let the text be typed in the system's own dialog."""
-        device().ask_text(self.hint or ui("type_here"), self.text, self.take)
+
+        def on_our_thread(text: str) -> None:
+            Clock.schedule_once(lambda _: self.take(text), 0)
+
+        device().ask_text(self.hint or ui("type_here"), self.text, on_our_thread)
 
 
 load_kv(__file__)
