@@ -12,9 +12,11 @@ SEEDS = range(1, 17)
 """The same in every run, while two faults are known that about one fresh schedule in fifty meets:
 seeds 910036 and 910071. `python -m benchmarks.simulation` takes fresh ones."""
 
-ONCE_FAILED = (20, 102, 1043)
-"""A copy that spoke first after a restore; a household kept by an acked edit after a reassignment;
-a revoked phone after a restore."""
+ONCE_FAILED = (
+    20, 102, 1043, 910036, 910071, 700035, 900146, 6010392, 6010685, 6010787, 6011497, 6011944,
+    6011952, 6021215, 6022097,
+)  # fmt: skip
+"""Each led to a fault that `test_found_faults` or `test_held` names; schedules have changed since."""
 
 
 @pytest.fixture(scope="module")
