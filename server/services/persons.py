@@ -302,6 +302,7 @@ def take_back(
     if row.state == OPEN:
         raise ChushanError("wrong_state", "这一对还没有定")
     storage.settle_pair(conn, county, pair, **_UNDECIDED)
+    persons_decided(conn, county, pair, now_ms=now_ms)
     add_audit(conn, county, id=new_id(), at_ms=now_ms, actor=user.id, action=REOPENED,
               target_kind="member", target_id=pair[0],
               detail={"other": pair[1], "reason": None})  # fmt: skip

@@ -452,3 +452,7 @@ def test_what_a_person_says_of_members_is_looked_at_at_once(county: County) -> N
             persons.decide_pair(conn, WANGMO, (row.left_id, row.right_id),
                                 persons.Decision("not_same"), **county.who())  # fmt: skip
     assert county.pair(one, other) is None
+    for row in open_pairs:
+        with writing(county.engine) as conn:
+            persons.take_back(conn, WANGMO, (row.left_id, row.right_id), **county.who())
+    assert county.pair(one, other).state == "open"
