@@ -18,17 +18,19 @@ from statistics import median
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, insert, text
 
+from benchmarks.measure import Section
 from server.app import create_app
 from server.services.sign_in import hash_password
 from server.services.upgrade import upgrade_database
 from server.settings import Settings
 from server.storage import persons
 from server.storage.accounts import User, add_user
-from server.storage.engine import open_engine, reading, writing
+from server.storage.engine import open_engine, writing
 from server.storage.tables import candidate_pair, record_tables, review
 from shared_schemas import ids
 
 PAIRS, REPEATS, SEED = 3_000, 30, 5223
+COMMAND = "python -m benchmarks.review_queue"
 COUNTY = "522326"
 PASSWORD = "queue of pairs"
 VILLAGES = [f"{COUNTY}{110 + n % 16}{200 + n % 13}" for n in range(200)]
@@ -93,22 +95,40 @@ def walk(browser: FlaskClient) -> dict[str, list[float]]:
     return took
 
 
-def main(arguments: list[str]) -> None:
-    """Measure and print."""
-    pairs = int(arguments[0]) if arguments else PAIRS
+def run(pairs: int, database_url: str | None = None) -> tuple[str, dict[str, list[float]]]:
+    """Fill a database, walk the queue; return which database it was and the milliseconds."""
     with tempfile.TemporaryDirectory() as folder:
-        url = arguments[1] if len(arguments) > 1 else f"sqlite:///{Path(folder) / 'queue.db'}"
+        url = database_url or f"sqlite:///{Path(folder) / 'queue.db'}"
         engine = open_engine(url)
         upgrade_database(engine)
         fill(engine, pairs, random.Random(SEED))
         app = create_app(Settings(database_url=url, secret_key="bench", data_dir=folder))
         took = walk(app.test_client())
-        print(f"{pairs} open pairs, {engine.dialect.name}, seed {SEED}, {REPEATS} of each")
-        for what, each in took.items():
-            print(f"{what:18} median {median(each):6.1f} ms   slowest {max(each):6.1f} ms")
-        with reading(engine) as conn:
-            print(persons.pair_counts(conn, COUNTY, COUNTY))
+        app.extensions["chushan"].engine.dispose()
         engine.dispose()
+        return engine.dialect.name, took
+
+
+def measure() -> Section:
+    """Measure for docs/benchmarks.md."""
+    _, took = run(PAIRS)
+    return Section(
+        "Review of doubles",
+        COMMAND,
+        f"What a reviewer waits for a page while {PAIRS:,} pairs are open, through the whole server"
+        f" without a socket, on SQLite; {REPEATS} of each, seed {SEED}.",
+        ("page", "median, ms", "slowest, ms"),
+        [(what, f"{median(each):.0f}", f"{max(each):.0f}") for what, each in took.items()],
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and print."""
+    pairs = int(arguments[0]) if arguments else PAIRS
+    dialect, took = run(pairs, *arguments[1:2])
+    print(f"{pairs} open pairs, {dialect}, seed {SEED}, {REPEATS} of each")
+    for what, each in took.items():
+        print(f"{what:18} median {median(each):6.1f} ms   slowest {max(each):6.1f} ms")
 
 
 if __name__ == "__main__":

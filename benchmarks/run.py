@@ -33,6 +33,7 @@ NAMES = (
     "field_rules",
     "febrl",
     "arrival",
+    "review_queue",
     "phone_index",
 )
 """Modules of this folder; each has `measure() -> Section`."""

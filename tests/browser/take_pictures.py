@@ -135,6 +135,10 @@ def _county(pictures: Pictures, revised: str, returned: str) -> None:
     pictures.take("duplicates", "/duplicates")
     page.locator("a[href*='/duplicates/']").first.click()
     pictures.take("duplicates_pair")
+    page.get_by_role("link", name="下一对").click()
+    left = page.url.split("/duplicates/")[1].split("/")[0]
+    page.get_by_role("button", name="合并为一人").click()
+    pictures.take("duplicates_person", f"/persons/{left}")
     pictures.take("duplicate_households", "/duplicate-households")
     page.locator("th a[href*='/duplicate-households/']").first.click()
     pictures.take("duplicate_households_pair")
