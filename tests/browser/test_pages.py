@@ -30,6 +30,13 @@ def some_household(world: World, *, lane: str = "green", state: str = "in_review
         return queries.households(conn, wanted, limit=1)[0].household_id
 
 
+def some_pair(world: World) -> str:
+    """Return a pair that may be one person and speaks against a merge, as addresses have it."""
+    with reading(world.engine) as conn:
+        row = persons.pairs(conn, persons.Wanted(COUNTY, COUNTY), limit=1)[0]
+    return f"{row.left_id}/{row.right_id}"
+
+
 def state_of(world: World, household_id: str) -> str:
     """Return the state of a household as the pages name it."""
     with reading(world.engine) as conn:
@@ -228,9 +235,11 @@ def test_firm_pulls_holds_reveals_and_exports_and_the_county_sees_it(
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_page_is_wider_than_the_window(browser: Browser, world: World, width: int) -> None:
     household, red = some_household(world), some_household(world, state="approved", lane="")
+    pair = some_pair(world)
     paths = {
         "wangmo": ["/", "/review", f"/review/{household}", f"/review/{red}", "/review-village",
                    "/conflicts", "/conflicts?state=decided", "/held", "/roster", "/pulls",
+                   "/duplicates", f"/duplicates/{pair}", f"/persons/{pair.split('/')[0]}",
                    "/devices"],
         "firm": ["/labour", "/labour/own-pulls"],
         "admin": ["/users", "/devices"],
@@ -251,7 +260,15 @@ def test_no_page_is_wider_than_the_window(browser: Browser, world: World, width:
 
 def test_tables_and_forms_have_names_for_readers_of_screens(page: Page, world: World) -> None:
     sign_in(page, world, "wangmo")
-    for path in ("/", "/review", f"/review/{some_household(world)}", "/conflicts", "/roster"):
+    for path in (
+        "/",
+        "/review",
+        f"/review/{some_household(world)}",
+        "/conflicts",
+        "/roster",
+        "/duplicates",
+        f"/duplicates/{some_pair(world)}",
+    ):
         page.goto(world.address + path)
         unnamed = page.evaluate(
             """() => [...document.querySelectorAll('input:not([type=hidden]), select, textarea')]

@@ -167,6 +167,19 @@ def test_a_third_registration_that_speaks_against_a_merge_is_named(office: Offic
     assert "的另一份登记" in page
 
 
+def test_two_lines_of_one_list_are_told_with_the_list(office: Office) -> None:
+    number = an_id_number()
+    home = a_family(name="岑小山", id_no=number)
+    office.phone.submit(home)
+    again = a_child_id(home.household)
+    line = a_member(home.household, name="岑小山", id_no=number, relation="21")
+    office.phone.edit("member", again, **line)
+    left, right = sorted((home.member, again))
+    page = office.browser.get(f"/duplicates/{left}/{right}").text
+    assert "同在一户的名单上" in page
+    assert re.search(r"甲（岑小山）和乙（岑小山），都在 岑小山 户", page)
+
+
 def test_a_slip_of_the_finger_is_taken_back(office: Office) -> None:
     _, _, address = a_pair(office)
     for decision in ("not_same", "merged"):
