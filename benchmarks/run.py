@@ -26,6 +26,7 @@ NAMES = (
     "save_form",
     "encryption",
     "app_start",
+    "search",
     "labour_query",
     "roster_import",
     "linkage",
