@@ -729,6 +729,7 @@ audit = _table(
     Column("detail", JsonText),
 )
 Index(None, audit.c.county, audit.c.at_ms)
+Index(None, audit.c.county, audit.c.target_id)
 
 rate_count = _table(
     "rate_count",
