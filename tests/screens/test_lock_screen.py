@@ -210,3 +210,61 @@ def test_pin_is_changed_in_the_settings(driver: Driver) -> None:
     assert driver.sees("密码不对")
     press(driver, OTHER)
     driver.until(lambda: driver.screen == "today")
+
+
+def test_revoked_phone_locks_at_once_and_says_what_to_do(folder: Path, driver: Driver) -> None:
+    from mobile.sync.attempt import SyncResult
+    from mobile.sync.client import Refused
+
+    press(driver, PIN + PIN)
+    driver.until(lambda: driver.screen == "today")
+    assert not driver.app.heed(SyncResult())
+    assert driver.app.heed(SyncResult(error=Refused("device_revoked")))
+    driver.settle()
+    assert driver.screen == "lock"
+    assert driver.sees("县里已停用这台手机")
+    assert KeyFile(folder / "key.json").state.sealed == "revoked"
+    driver.stop()
+    driver.start()
+    assert driver.sees("县里已停用这台手机")
+
+
+def test_a_day_leaves_nothing_personal_in_logs_file_names_or_files(
+    folder: Path,
+    driver: Driver,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tests.screens.flows import answer_household, start_household
+
+    caplog.set_level("DEBUG")
+    monkeypatch.setattr("mobile.sync.attempt.LONGEST_PAUSE_S", 0.1)
+    name, id_no = "韦秀兰", "522399199303121129"
+    press(driver, PIN + PIN)
+    driver.until(lambda: driver.screen == "today")
+    known = driver.app.store.connection.execute("SELECT name, id_no FROM member").fetchall()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    answer_household(driver, "13912345678")
+    driver.tap_text("加一位家庭成员")
+    driver.tap(driver.find(kind="PickField", within=driver.question("id_no")))
+    driver.type(id_no)
+    driver.tap_text("完成")
+    driver.fill("name", name)
+    assert driver.app.visit.members[0].values["name"] == name
+    driver.app.go("sync", start=True)  # no signal
+    driver.until(lambda: not driver.app.manager.current_screen.is_running, timeout=60)
+    driver.app.lock()
+    driver.settle()
+    press(driver, OTHER)
+    press(driver, PIN)
+    driver.until(lambda: driver.screen != "lock")
+    secrets = [name, id_no, "13912345678", "石大山", TOKEN, PIN, OTHER]
+    secrets += [value for row in known for value in row if value]
+    said = caplog.text + "".join(capfd.readouterr())
+    assert [word for word in secrets if word in said] == []
+    files = [file for file in folder.parent.rglob("*") if file.is_file()]
+    named = " ".join(str(file.relative_to(folder.parent)) for file in files)
+    held = b"".join(file.read_bytes() for file in files)
+    assert [w for w in secrets if w in named or w.encode() in held] == []
