@@ -1,6 +1,7 @@
 """People are found while they are typed, and the index never lags behind the records."""
 
 import random
+from pathlib import Path
 
 import pytest
 from phones import HEAD, VILLAGE, a_number, a_submitted_household, a_visit, fill_member
@@ -108,8 +109,11 @@ def test_nothing_of_a_transaction_that_was_rolled_back_is_in_the_index(store: St
     assert names(store, "sds") == []
 
 
-def test_a_phone_from_before_the_index_gets_it_when_it_is_opened(tmp_path) -> None:
-    store = open_store(tmp_path / "p.db")
+@pytest.mark.parametrize("key", [None, bytes(range(32))], ids=["plain", "encrypted"])
+def test_a_phone_from_before_the_index_gets_it_when_it_is_opened(
+    tmp_path: Path, key: bytes | None
+) -> None:
+    store = open_store(tmp_path / "p.db", key=key)
     add(store, "韦秀兰")
     with store.writing() as connection:
         for trigger in ("search_insert", "search_update", "search_delete"):
@@ -118,8 +122,19 @@ def test_a_phone_from_before_the_index_gets_it_when_it_is_opened(tmp_path) -> No
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DELETE FROM meta WHERE key = 'search_version'")
     store.close()
-    store = open_store(tmp_path / "p.db")
+    store = open_store(tmp_path / "p.db", key=key)
     assert names(store, "weixiulan") == ["韦秀兰"]
+    store.close()
+
+
+def test_a_phone_that_is_encrypted_later_finds_the_same_people(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "p.db")
+    add(store, "仇阿福", phone="13800138001")
+    store.close()
+    store = open_store(tmp_path / "p.db", key=bytes(range(32)))
+    assert names(store, "qiuaf") == names(store, "8001") == ["仇阿福"]
+    add(store, "解玉", serial=2)
+    assert names(store, "xieyu") == ["解玉"]
     store.close()
 
 
