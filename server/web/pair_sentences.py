@@ -47,7 +47,11 @@ def sentences(
     places: Mapping[str, str] | None = None,
 ) -> list[Sentence]:
     """Return the comparison in sentences, what speaks for one person first, the strongest first."""
-    lines = [line for line in breakdown if line["comparison"] != "prior"]
+    # What weighs nothing speaks neither for nor against.
+    lines = [
+        line for line in breakdown
+        if line["comparison"] != "prior" and abs(line["weight"]) >= 0.05
+    ]  # fmt: skip
     lines.sort(key=lambda line: -line["weight"])
     return [
         Sentence(_said(line, left, right, lang, places or {}), float(line["weight"]))

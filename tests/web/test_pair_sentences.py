@@ -81,6 +81,7 @@ def test_what_speaks_for_one_person_comes_first_and_the_beginning_is_left_out() 
         {"comparison": "prior", "level": "any_two", "weight": -16.0},
         {"comparison": "sex", "level": "different", "weight": -7.0},
         {"comparison": "phone", "level": "equal", "weight": 9.0},
+        {"comparison": "household", "level": "different", "weight": -0.01},
     ]
     found = sentences(lines, {}, {})
     assert [one.weight for one in found] == [9.0, -7.0]
