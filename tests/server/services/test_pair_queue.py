@@ -153,3 +153,18 @@ def test_what_was_decided_can_be_taken_back(engine: Engine, reviewer: User) -> N
     decide("merged")
     back()
     assert state() == ("open", None, None)
+
+
+def test_what_was_decided_is_shown_newest_first(engine: Engine, reviewer: User) -> None:
+    pairs = many(engine, [9.0, 7.0, 5.0])
+    numbers = iter(range(1, 9))
+    for n in (2, 0, 1):
+        with writing(engine) as conn:
+            decide_pair(conn, WANGMO, pairs[n], Decision("not_same"), user=reviewer,
+                        now_ms=NOW_MS + 1000 * next(numbers),
+                        new_id=lambda: ids.household_id(next(numbers)))  # fmt: skip
+    wanted = Wanted(WANGMO, WANGMO, "not_same")
+    with reading(engine) as conn:
+        order = [(r.left_id, r.right_id) for r in storage.pairs(conn, wanted, limit=9)]
+    assert order == [pairs[1], pairs[0], pairs[2]]
+    assert walk(engine, wanted, order[0], 2) == order
