@@ -6,15 +6,23 @@ The phone is seeded with invented households; everything is reached by touch.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.screens.driver import Driver
+from PIL import Image
+
+from tests.screens.driver import Driver, Window
 from tests.screens.flows import answer_household, open_village, see_to, start_household
+from tests.screens.kit_sheet import kit_sheet
 from tests.screens.seed import TODAY, index_somebody, seed
+from tests.screens.test_layout import walk
 
 FOLDER = Path("docs/pictures/phone")
+WALKS = (("day", 1.0), ("day", 2.0), ("sun", 1.0), ("dark", 1.0))
+"""Looks and sizes of the letters in which every screen is pictured, on one sheet each."""
+SMALL, ACROSS = (240, 520), 8
 
 
 def main(argv: list[str]) -> int:
@@ -26,7 +34,37 @@ def main(argv: list[str]) -> int:
         seed(Path(phones) / "seeded")
         index_somebody(Path(phones) / "seeded", "522399199303121129", "边饶镇")
         _day(Path(phones) / "seeded", folder)
+        for look, scale in WALKS:
+            seed(Path(phones) / f"{look}{scale}")
+            _walk(Path(phones) / f"{look}{scale}", folder, look, scale)
     return 0
+
+
+def _walk(phone: Path, folder: Path, look: str, scale: float) -> None:
+    """Put every screen in one look on one sheet, and the pieces that they are made of on another."""
+    os.environ["XDG_DATA_HOME"] = str(phone.parent / "home")  # the PC's keystore
+    settings = {"is_plain": False, "look": look, "font_scale": scale}
+    driver = Driver(phone, today=TODAY, settings=settings)
+    driver.start()
+    name = f"{look}-{scale * 100:.0f}"
+    small: list[Image.Image] = []
+    for _ in walk(driver):
+        driver.settle()
+        with Image.open(driver.shot(phone / "now.png")) as shot:
+            small.append(shot.convert("RGB").resize(SMALL))
+    rows = -(-len(small) // ACROSS)
+    sheet = Image.new("RGB", (ACROSS * (SMALL[0] + 12), rows * (SMALL[1] + 12)), "#808080")
+    for at, picture in enumerate(small):
+        down, across = divmod(at, ACROSS)
+        sheet.paste(picture, (across * (SMALL[0] + 12) + 6, down * (SMALL[1] + 12) + 6))
+    sheet.quantize(128).save(folder / f"all-{name}.png", optimize=True)
+    pieces = kit_sheet()
+    driver.app.manager.clear_widgets()
+    Window.add_widget(pieces)
+    driver.settle(0.3)
+    driver.shot(folder / f"kit-{name}.png")
+    Window.remove_widget(pieces)
+    driver.stop()
 
 
 def _enrolment(phone: Path, folder: Path) -> None:
