@@ -70,6 +70,7 @@ def start(code: str, folder: str) -> tuple[float, float]:
         "KIVY_NO_CONSOLELOG": "1",
         "KIVY_METRICS_DENSITY": "1.5",
         "CHUSHAN_PHONE_DIR": folder,
+        "XDG_DATA_HOME": folder,  # where a PC keeps its part of the key
     }
     began = time.perf_counter()
     with subprocess.Popen(

@@ -266,3 +266,30 @@ def test_a_day_leaves_nothing_personal_in_logs_file_names_or_files(
     named = " ".join(str(file.relative_to(folder.parent)) for file in files)
     held = b"".join(file.read_bytes() for file in files)
     assert [w for w in secrets if w in named or w.encode() in held] == []
+
+
+def test_new_phone_is_enrolled_gets_its_pin_and_then_its_villages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upgraded_sqlite: Path
+) -> None:
+    from tests.mobile.phones import County
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    (tmp_path / "county").mkdir()
+    county = County(tmp_path / "county", upgraded_sqlite)
+    driver = locked_phone(tmp_path / "new")
+    try:
+        assert driver.screen == "enrol"
+        assert not cipher.is_plain(tmp_path / "new" / "chushan.db")
+        driver.app.lock()  # nothing to lock with yet
+        assert driver.screen == "enrol"
+        driver.find(kind="Typed").text = county.enrolment()
+        driver.tap_text("登记")
+        driver.until(lambda: driver.sees("设一个6位密码"), timeout=20)
+        driver.settle()
+        press(driver, PIN + PIN)
+        driver.until(lambda: driver.screen == "sync")
+        driver.until(lambda: driver.sees("同步完成"), timeout=30)
+        assert driver.app.key_file.challenge()
+    finally:
+        driver.stop()
+        county.stop()
