@@ -631,7 +631,8 @@ class ChushanApp(App):
     # Settings
 
     def _dress(self) -> None:
-        theme.lang = self.settings.language
+        theme.lang = "en" if self.settings.language == "en" else "zh"
+        theme.has_korean = self.settings.language == "ko"
         theme.dress(self.settings.look)
         theme.resize(self.settings.font_scale)
         Window.clearcolor = theme.paper

@@ -13,9 +13,9 @@ from pathlib import Path
 from kivy.core.text import DEFAULT_FONT, LabelBase
 from kivy.event import EventDispatcher
 from kivy.metrics import dp
-from kivy.properties import ColorProperty, NumericProperty, StringProperty
+from kivy.properties import BooleanProperty, ColorProperty, NumericProperty, StringProperty
 
-from shared_schemas.locale import text
+from shared_schemas.locale import korean, text
 
 FONTS = Path(__file__).parent / "assets" / "fonts"
 TIBETAN = "Tibetan"
@@ -189,6 +189,8 @@ class Theme(EventDispatcher):
     look = StringProperty("day")
     scale = NumericProperty(1.0)
     lang = StringProperty("zh")
+    has_korean = BooleanProperty(False)
+    """Korean where there are words for it, Chinese elsewhere."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -216,7 +218,8 @@ theme = Theme()
 
 def ui(key: str, lang: str | None = None, **args: object) -> str:
     """Return the phone's own words; kv passes `theme.lang` so that the words follow the language."""
-    return text(f"ui.{key}", lang or theme.lang, **args)
+    said = korean(f"ui.{key}") if theme.has_korean else ""
+    return said.format(**args) if said else text(f"ui.{key}", lang or theme.lang, **args)
 
 
 def register_fonts() -> None:

@@ -27,7 +27,7 @@ class SettingsScreen(PhoneScreen):
         """Show what is chosen."""
         settings = self.phone.settings
         for name, choices, chosen in (
-            ("language", [("zh", "中文"), ("en", "English")], settings.language),
+            ("language", [("zh", "中文"), ("en", "English"), ("ko", "조선말")], settings.language),
             (
                 "size",
                 [(str(s), f"{round(s * 100)} %") for s in FONT_SCALES],

@@ -27,6 +27,7 @@ from mobile.widgets.entry import Entry
 from mobile.widgets.keypad import PADS, Keypad
 from mobile.widgets.kit import Badge, Card, Flow, IconButton, Stack  # noqa: F401 - for the kv
 from mobile.widgets.words import lacking
+from shared_schemas.locale import korean
 
 MULTIPLE_AS_CHIPS = 10
 
@@ -84,7 +85,8 @@ class QuestionCard(Card):
         """Show the question as the form now has it."""
         self.question = question
         self.name = question.name
-        self.label = question.label
+        said = korean(f"label.{question.name}") if theme.has_korean else ""
+        self.label = said or question.label
         self.hint = question.hint or ""
         self.is_required = bool(question.required)
         self.comment = question.comment or ""

@@ -26,8 +26,8 @@ def _catalogue() -> dict[str, dict[str, str]]:
 def _flatten(table: dict[str, Any], prefix: str, words: dict[str, dict[str, str]]) -> None:
     for name, entry in table.items():
         key = f"{prefix}{name}"
-        if isinstance(entry, dict) and "zh" in entry:
-            words[key] = entry
+        if isinstance(entry, dict) and ("zh" in entry or "ko" in entry):
+            words.setdefault(key, {}).update(entry)
         else:
             _flatten(entry, f"{key}.", words)
 
@@ -36,3 +36,8 @@ def text(key: str, lang: str = "zh", **args: Any) -> str:
     """Return the words for `key` with `args` filled in; KeyError for a key that has no words."""
     entry = _catalogue()[key]
     return entry.get(lang, entry["zh"]).format(**args)
+
+
+def korean(key: str) -> str:
+    """Return the Korean words for `key`, "" where there are none: few have them, see korean.toml."""
+    return _catalogue().get(key, {}).get("ko", "")

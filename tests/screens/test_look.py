@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from mobile.settings import LOOKS as CHOSEN_LOOKS
 from mobile.theme import CONTRAST, LOOKS, PAIRS, contrast
 from mobile.widgets.words import drawable, is_drawable, typeset, wrap
 from shared_schemas.locale import _catalogue
+from tests.screens.driver import Driver
 
 pytestmark = pytest.mark.window
 
@@ -42,3 +45,19 @@ def test_no_line_starts_with_a_closing_mark():
 def test_marks_after_chinese_words_are_printed_full_width():
     assert typeset("先看,再填(选填)") == "先看\uff0c再填\uff08选填\uff09"
     assert typeset("a, b (c)") == "a, b (c)"
+
+
+def test_korean_stands_on_the_main_buttons_and_chinese_where_it_has_no_words(
+    phone: Callable[..., Driver],
+):
+    driver = phone(language="ko")
+    driver.tap_text("各村名单")
+    driver.tap_text("大湾村")
+    driver.tap_text("새 세대 등록")
+    assert driver.sees("다음", exact=True)
+    assert driver.question("group_no").label == "촌민소조"
+    assert driver.question("relocated").label == "易地搬迁户"
+    driver.back()
+    driver.app.go("settings")
+    driver.tap_text("English")
+    assert driver.sees("Language")
