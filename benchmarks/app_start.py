@@ -26,15 +26,11 @@ import os
 """
 
 EMPTY = f"""{WINDOW}
-from kivy.app import App
-from kivy.clock import Clock
+from kivy.base import runTouchApp
 from kivy.core.window import Window
 from kivy.uix.label import Label
-class Empty(App):
-    def build(self):
-        Window.bind(on_flip=lambda *_: os._exit(0) if os.write(1, b"frame\\nready\\n") else None)
-        return Label(text="Chushan")
-Empty().run()
+Window.bind(on_flip=lambda *_: os._exit(0) if os.write(1, b"frame\\nready\\n") else None)
+runTouchApp(Label(text="Chushan"))
 """
 
 CHUSHAN = f"""{WINDOW}

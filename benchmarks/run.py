@@ -26,6 +26,7 @@ NAMES = (
     "save_form",
     "encryption",
     "app_start",
+    "phone",
     "search",
     "labour_query",
     "roster_import",
