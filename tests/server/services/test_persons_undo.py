@@ -372,7 +372,7 @@ def fresh(upgraded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(story=st.lists(actions, min_size=3, max_size=14))
 def test_with_all_links_taken_back_it_is_as_if_there_had_been_none(
