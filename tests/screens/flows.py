@@ -143,14 +143,6 @@ def answer_wishes(driver: Driver, person: Person) -> None:
 
 
 def register_family(driver: Driver, people: Iterable[Person] = FAMILY) -> None:
-    """From the list of a village to the overview of a new household that is complete."""
-    start_household(driver)
-    answer_household(driver)
-    for person in people:
-        add_person(driver, person)
-
-
-def register_family_from_today(driver: Driver, people: Iterable[Person] = FAMILY) -> None:
     """From the day to the overview of a new household that is complete."""
     driver.tap_text("新登记一户", exact=False)
     driver.until(lambda: driver.screen == "questions")

@@ -18,33 +18,10 @@ from mobile.theme import MAIN_BUTTON
 from shared_schemas import records
 from shared_schemas.fields import Text
 from tests.screens.driver import Driver
-from tests.screens.flows import FAMILY, open_village, register_family, start_household
+from tests.screens.flows import open_village, start_household
 from tests.screens.seed import TODAY, seed
 
 pytestmark = pytest.mark.window
-
-
-@pytest.mark.slow
-def test_a_family_of_four_is_registered_by_touch_and_waits_for_the_sync(
-    phone: Callable[..., Driver],
-):
-    driver = phone()
-    open_village(driver, "大湾村")
-    register_family(driver)
-    driver.tap_text("提交")
-    driver.until(lambda: driver.screen == "households")
-
-    store = driver.app.store
-    row = next(r for r in households(store) if r.head_name == FAMILY[0].name)
-    assert (row.state, row.member_count) == ("waiting", 4)
-    kept = bundle(store, row.id)
-    assert [m["name"] for m in kept.members] == [person.name for person in FAMILY]
-    assert kept.members[0]["birth_date"] == "1988-07-04"  # out of the ID number
-    assert [i["wants_job"] for i in kept.intentions] == ["1", "4"]
-    assert all(c["given"] for c in kept.consents)
-    driver.back()
-    driver.back()
-    assert driver.sees("1户等待同步")
 
 
 def test_a_question_appears_with_the_answer_that_asks_for_it(phone: Callable[..., Driver]):
