@@ -116,6 +116,7 @@ def test_idle_phone_locks_keeps_what_was_typed_and_opens_at_the_same_question(
     assert driver.app.visit.household.values["address"] == "老街12号"
 
 
+@pytest.mark.slow
 def test_ten_wrong_pins_leave_the_way_to_the_county_alone(folder: Path, driver: Driver) -> None:
     press(driver, PIN + PIN)
     driver.until(lambda: driver.screen == "today")
@@ -227,6 +228,7 @@ def test_revoked_phone_locks_at_once_and_says_what_to_do(folder: Path, driver: D
     assert driver.sees("县里已停用这台手机")
 
 
+@pytest.mark.slow
 def test_a_day_leaves_nothing_personal_in_logs_file_names_or_files(
     folder: Path,
     driver: Driver,
