@@ -37,6 +37,7 @@ from server.services.unlock import unlock_answer
 from server.services.upgrade import upgrade_database
 from server.settings import Settings
 from server.storage.accounts import User, add_user, firm_of, login_is_taken, user_by_login
+from server.storage.audit import add_audit
 from server.storage.devices import devices_within
 from server.storage.divisions import count_divisions
 from server.storage.engine import open_engine, writing
@@ -231,11 +232,19 @@ def device() -> None:
 @device.command("enrol")
 @click.argument("login")
 @click.option("--scope", help="Township or village code; the cadre's own scope unless given.")
-def device_enrol(login: str, scope: str | None) -> None:
+@click.option(
+    "--image",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the QR code into this file too (.png or .svg), to print it or to send it.",
+)
+def device_enrol(login: str, scope: str | None, image: Path | None) -> None:
     """Make a code that enrols one phone of the cadre LOGIN, and show it as a QR code.
 
-    The phone scans the QR code, or the text below it is typed or pasted. Valid once, for 72 hours.
+    The phone photographs the QR code, or the text below it is typed or pasted. Valid once, for 72
+    hours. Each code is written into the audit.
     """
+    if image is not None and image.suffix not in (".png", ".svg"):
+        raise click.ClickException(f"{image.name}: a QR code is written as .png or .svg")
     with opened() as here, writing(here.engine) as conn:
         found = user_by_login(conn, login)
         if found is None:
@@ -247,8 +256,14 @@ def device_enrol(login: str, scope: str | None) -> None:
             made_by=None,
             now_ms=wall_clock(),
         )
+        county = scope_prefix(scope or found[0].scope)[:6]  # wider scopes were refused
+        add_audit(conn, county, id=_new_id(), at_ms=wall_clock(), actor="cli",
+                  action="enrolment_made", target_kind="user", target_id=found[0].id)  # fmt: skip
         text = enrolment_text(here.settings.public_url, code)
-    segno.make(text, error="m").terminal(out=sys.stdout, compact=True)
+    drawn = segno.make(text, error="m")
+    drawn.terminal(out=sys.stdout, compact=True)
+    if image is not None:
+        drawn.save(str(image), scale=8, border=4)
     click.echo(f"\n{text}\n\n登记码 {code} · {VALID_HOURS}小时内有效,只能用一次")
     click.echo(f"Code {code}, valid once within {VALID_HOURS} hours")
 

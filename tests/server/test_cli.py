@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
+from mobile.sync.enrol import read_qr
 from server.cli import main
 from server.storage import tables
 from server.storage.divisions import count_divisions
@@ -63,6 +64,33 @@ def test_from_nothing_to_an_enrolled_phone(run, app, engine):
         [row] = conn.execute(select(tables.enrolment)).mappings()
     assert (row["scope"], row["county"]) == ("522326111", "522326")
     assert code.replace("-", "") not in str(dict(row))
+
+
+@pytest.mark.parametrize("name", ["code.png", "code.svg"])
+def test_an_enrolment_code_is_written_as_a_picture_that_a_phone_reads(
+    run, app, engine, tmp_path, name
+):
+    run("user", "add", "zhang", "--name", "张三", "--role", "cadre", "--scope", "522326111")
+    shown = run("device", "enrol", "zhang", "--image", str(tmp_path / name))
+    assert shown.exit_code == 0, shown.output
+    text = re.search(r"chushan:enrol\?\S+", shown.output)[0]
+    if name.endswith(".png"):
+        assert read_qr(tmp_path / name) == text
+    else:
+        assert (tmp_path / name).read_text().startswith("<?xml")
+    with reading(engine) as conn:
+        [made] = conn.execute(select(tables.audit)).mappings()
+    assert (made["action"], made["actor"], made["county"]) == ("enrolment_made", "cli", "522326")
+
+
+def test_a_picture_of_a_kind_that_cannot_be_written_is_refused_before_a_code_is_made(
+    run, engine, tmp_path
+):
+    run("user", "add", "zhang", "--name", "张三", "--role", "cadre", "--scope", "522326111")
+    refused = run("device", "enrol", "zhang", "--image", str(tmp_path / "code.jpeg2000"))
+    assert refused.exit_code == 1
+    with reading(engine) as conn:
+        assert conn.execute(select(tables.enrolment)).first() is None
 
 
 def test_a_reviewer_is_added_with_a_password_from_standard_input(run, engine):
