@@ -24,9 +24,9 @@ from mobile.widgets import load_kv
 COVERAGE = Path(__file__).parent.parent / "assets" / "coverage.bin"
 
 _NEVER_FIRST = set(
-    ",.;:!?)]%/\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff09\u300b\u300d\u300f\u201d\u2019\u00b7\u2026\u2014"
+    ",.;:!?)]%/\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff09\u300b\u300d\u300f\u201d\u2019\u00b7\u2026\u2014\u3015"
 )
-_NEVER_LAST = set("([\uff08\u300a\u300c\u300e\u201c\u2018")
+_NEVER_LAST = set("([\u3014\uff08\u300a\u300c\u300e\u201c\u2018")
 _PIECE = re.compile(r"[A-Za-z0-9À-ɏ.,:%/&'@#_+=-]+|\s|.", re.DOTALL)
 _TIBETAN = re.compile("[\u0f00-\u0fff]+")
 
@@ -131,7 +131,12 @@ def ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
 def fitting(words: str, size: float, room: float) -> float:
     """Return the letter size, up to `size`, at which words fit into one line of `room`."""
     wide = ruler(DEFAULT_FONT, size, False)(words) if words else 0
-    return float(int(size * room / wide)) if wide > room > 0 else size
+    if not wide > room > 0:
+        return size
+    size = float(int(size * room / wide))
+    while size > 1 and ruler(DEFAULT_FONT, size, False)(words) > room:
+        size -= 1  # widths of letters are rounded: they do not shrink quite as their size does
+    return size
 
 
 class OneLine(Label):

@@ -58,13 +58,26 @@ def _walk(phone: Path, folder: Path, look: str, scale: float) -> None:
         down, across = divmod(at, ACROSS)
         sheet.paste(picture, (across * (SMALL[0] + 12) + 6, down * (SMALL[1] + 12) + 6))
     sheet.quantize(128).save(folder / f"all-{name}.png", optimize=True)
-    pieces = kit_sheet()
-    driver.app.manager.clear_widgets()
-    Window.add_widget(pieces)
-    driver.settle(0.3)
-    driver.shot(folder / f"kit-{name}.png")
-    Window.remove_widget(pieces)
+    _kit(driver, folder / f"kit-{name}.png")
     driver.stop()
+
+
+def _kit(driver: Driver, path: Path) -> None:
+    """Put all pieces of the kit side by side, as many windows of them as there are."""
+    sheet = kit_sheet()
+    driver.app.manager.clear_widgets()
+    Window.add_widget(sheet)
+    driver.settle(0.3)
+    page = sheet.children[0]
+    count = -(-page.children[0].height // page.height)
+    whole = Image.new("RGB", (int(count * (Window.width + 12)), Window.height), "#808080")
+    for at in range(int(count)):
+        page.scroll_y = 1 - at / (count - 1)
+        driver.settle()
+        with Image.open(driver.shot(path)) as shot:
+            whole.paste(shot, (at * (Window.width + 12), 0))
+    whole.quantize(128).save(path, optimize=True)
+    Window.remove_widget(sheet)
 
 
 def _enrolment(phone: Path, folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mobile.settings import LOOKS as CHOSEN_LOOKS
 from mobile.theme import CONTRAST, LOOKS, PAIRS, contrast
-from mobile.widgets.words import drawable, is_drawable, typeset, wrap
+from mobile.widgets.words import drawable, is_drawable, typeset, unbreakable, wrap
 from shared_schemas.locale import _catalogue
 from tests.screens.driver import Driver
 
@@ -34,6 +34,7 @@ def test_the_shipped_font_draws_all_of_our_own_words():
 
 def test_a_character_that_the_font_lacks_is_named_by_its_code():
     assert drawable("韦\ue000兰") == "韦〔U+E000〕兰"
+    assert unbreakable(drawable("韦\ue000兰")) == ["韦", "〔U+E000〕", "兰"]
 
 
 def test_no_line_starts_with_a_closing_mark():
