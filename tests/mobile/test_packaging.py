@@ -102,6 +102,13 @@ def test_what_the_app_imports_on_a_phone_is_in_the_requirements(
                 assert imported in named | on_a_pc, f"{path.relative_to(ROOT)}: {imported}"
 
 
+def test_the_app_imports_nothing_that_windows_lacks() -> None:
+    lacking = {"fcntl", "resource", "pwd", "grp", "termios", "syslog", "posix", "pty", "readline"}
+    for folder in (MOBILE, ROOT / "shared_schemas"):
+        for path in folder.rglob("*.py"):
+            assert not _imported(path) & lacking, path
+
+
 def _imported(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
