@@ -21,6 +21,7 @@ public class Upload extends Service {
     private static final String CHANNEL = "upload";
     private static final int ID = 4123;
     private static final String WORDS = "words";
+    private static final String END = "end";
 
     public static void begin(Context context, String words) {
         Intent intent = new Intent(context, Upload.class).putExtra(WORDS, words);
@@ -31,13 +32,25 @@ public class Upload extends Service {
         }
     }
 
+    /**
+     * Ends it by a message that comes after the one of its beginning: Android ends the app where a
+     * service is stopped before it has shown its notification.
+     */
     public static void end(Context context) {
-        context.stopService(new Intent(context, Upload.class));
+        try {
+            context.startService(new Intent(context, Upload.class).setAction(END));
+        } catch (IllegalStateException alreadyEnded) {
+            // Android has ended it, and the app may start nothing from behind.
+        }
     }
 
     @Override
     public int onStartCommand(Intent intent, int flags, int startId) {
-        startForeground(ID, notification(intent.getStringExtra(WORDS)));
+        if (END.equals(intent.getAction())) {
+            stopSelf();
+        } else {
+            startForeground(ID, notification(intent.getStringExtra(WORDS)));
+        }
         return START_NOT_STICKY; // Killed all the same: the app resumes when it is opened.
     }
 
