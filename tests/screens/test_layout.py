@@ -92,9 +92,13 @@ def test_every_screen_can_be_touched_and_read(
     try:
         faults: list[str] = []
         seen: set[str] = set()
+        places_of_next: set[tuple[int, int, int]] = set()
         for place in walk(driver):
             driver.lay_out()
             seen.add(driver.screen)
+            if driver.screen == "questions" and not isinstance(driver.layers()[0], ModalView):
+                button = driver.find(kind="BigButton", where=lambda w: w.look in ("main", "warm"))
+                places_of_next.add((round(button.x), round(button.y), round(button.width)))
             faults += [f"{driver.screen}, {place}: {fault}" for fault in layout_faults(driver)]
     finally:
         driver.stop()
@@ -102,6 +106,7 @@ def test_every_screen_can_be_touched_and_read(
     if faults:
         pytest.fail("\n".join(faults), pytrace=False)
     assert seen == set(SCREENS)
+    assert len(places_of_next) == 1
 
 
 def walk(driver: Driver) -> Iterator[str]:
