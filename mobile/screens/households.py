@@ -52,7 +52,7 @@ class HouseholdsScreen(PhoneScreen):
             self.ids.search.ids.text_input.text = ""
         self.village_code = village_code
         self.can_add = village_code is not None
-        row = next((v for v in villages(self.phone.store) if v.code == village_code), None)
+        row = next(iter(villages(self.phone.store, village_code)), None) if village_code else None
         self.village_name = row.name if row else ui("returned_title")
         self.summary = ui("progress", done=row.done, total=row.total) if row and row.total else ""
         self.look()

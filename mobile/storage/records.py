@@ -197,17 +197,17 @@ def household_row(store: Store, household_id: str) -> HouseholdRow | None:
     return found[0].row if found else None
 
 
-def villages(store: Store) -> list[VillageRow]:
-    """Return the villages in the cadre's scope, also those without a household yet."""
+def villages(store: Store, only: str | None = None) -> list[VillageRow]:
+    """Return the villages in the cadre's scope, also those without a household yet; or one alone."""
     with store.reading() as connection:
         scope = get(connection, "scope", "")
         named = {
             row["code"]: row["name"]
             for row in connection.execute("SELECT code, name FROM division WHERE level = 5")
-            if row["code"].startswith(scope)
+            if row["code"].startswith(scope) and only in (None, row["code"])
         }
         states: dict[str, list[str]] = {code: [] for code in named}
-        for listed in _listed(connection, with_people=False):
+        for listed in _listed(connection, village_code=only, with_people=False):
             states.setdefault(listed.row.village_code, []).append(listed.row.state)
     return [
         VillageRow(
