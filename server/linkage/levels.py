@@ -352,23 +352,22 @@ COMPARISONS = (
     ),
     Comparison(
         "head",
-        "head_l IS NULL OR head_r IS NULL OR household_id_l = household_id_r",
+        # Of a head himself it says no more than his name.
+        "head_l IS NULL OR head_r IS NULL OR household_id_l = household_id_r"
+        " OR head_l = name_l OR head_r = name_r",
         lambda a, b: (
             a.head is None
             or b.head is None
             or (a.household_id is not None and a.household_id == b.household_id)
+            or a.head == a.name
+            or b.head == b.name
         ),
         (
-            # Of a head himself it says no more than his name.
             Level(
                 "same_place_in_family",
-                "head_l = head_r AND relation_l = relation_r AND head_l <> name_l",
+                "head_l = head_r AND relation_l = relation_r",
                 lambda a, b: (
-                    a.head == b.head
-                    and a.relation is not None
-                    and a.relation == b.relation
-                    and a.name is not None
-                    and a.head != a.name
+                    a.head == b.head and a.relation is not None and a.relation == b.relation
                 ),
             ),
             Level("equal", "head_l = head_r", _same("head")),
