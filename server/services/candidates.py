@@ -170,6 +170,25 @@ def candidates_for(conn: Connection, county: str, member_ids: Collection[str]) -
     return found
 
 
+MOST_PROPOSED = 5
+"""Of somebody who looks like many, so many are put to a person: who meets 80 of one name and birthday
+meets a mistake of the register, and a push must not wait for all of them."""
+
+
+def strongest(found: Sequence[Candidate], member_ids: Collection[str]) -> list[Candidate]:
+    """Return the pairs that are among the strongest of one of these members."""
+    of_member: dict[str, list[Candidate]] = {}
+    for pair in found:
+        for one in {pair.left, pair.right} & {*member_ids}:
+            of_member.setdefault(one, []).append(pair)
+    kept = {
+        (pair.left, pair.right)
+        for pairs in of_member.values()
+        for pair in sorted(pairs, key=lambda p: (-p.score, p.left, p.right))[:MOST_PROPOSED]
+    }
+    return [pair for pair in found if (pair.left, pair.right) in kept]
+
+
 def compared(conn: Connection, county: str, pair: tuple[str, str]) -> Candidate | None:
     """Return the candidate that two registrations make as they stand, None when they make none."""
     sides = sides_of(conn, county, pair)

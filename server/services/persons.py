@@ -23,6 +23,7 @@ from server.services.candidates import (
     compared,
     refresh,
     sides_of,
+    strongest,
 )
 from server.services.households_twice import persons_decided
 from server.services.labourers import DIED, shares_with_firms
@@ -59,6 +60,10 @@ LINKED, NOT_ONE_PERSON, LEFT_UNSURE, UNLINKED, REOPENED = (
 
 SAID_NOT_SAME = "said_not_same"
 """A clash beside those of `golden.clashes`: a person of the county has said that two are not one."""
+
+MOST_REGISTRATIONS = 6
+"""A machine joins no more registrations than this: who seems to stand on more lists is a mistake of the
+register, or several people, and a person looks."""
 
 Pair = tuple[str, str]
 
@@ -136,7 +141,7 @@ def propose_pairs(
         return
     found = candidates_for(conn, county, member_ids)
     _forget_unlike(conn, county, member_ids, {(one.left, one.right) for one in found})
-    propose(conn, county, found, now_ms=now_ms)
+    propose(conn, county, strongest(found, member_ids), now_ms=now_ms)
 
 
 def _forget_unlike(
@@ -182,8 +187,10 @@ def propose(
         against: list[Clash] = []
         state = OPEN
         if candidate.certain and is_new and pair not in linked_once:
-            against = clashes_of(conn, county, pair)
-            if not against:
+            together = storage.members_of_persons(conn, county, pair)
+            if len(together) < MOST_REGISTRATIONS:
+                against = clashes_of(conn, county, pair)
+            if len(together) < MOST_REGISTRATIONS and not against:
                 _link(conn, county, pair, {"source": MACHINE, "chosen": {}, "confirmed": []},
                       now_ms=now_ms)  # fmt: skip
                 state = MERGED

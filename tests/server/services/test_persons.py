@@ -25,7 +25,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 
 from server.services import labour, persons, review
-from server.services.candidates import compute_anew, sides_of
+from server.services.candidates import MOST_PROPOSED, compute_anew, sides_of
 from server.services.labour import Filters
 from server.services.persons import Decision, decide_pair, person_of, unlink
 from server.storage import match_keys
@@ -575,3 +575,17 @@ def test_a_batch_that_brings_both_registrations_links_them(county: County) -> No
              for i, (kind, rid, values) in enumerate(edits, start=1)]  # fmt: skip
     county.phone.push(batch)
     assert len(county.links()) == 1
+
+
+def test_whom_many_resemble_is_neither_joined_with_all_nor_asked_about_without_end(
+    county: County,
+) -> None:
+    """Eighty lists with one child of one name and birthday are a mistake of the register."""
+    for _ in range(10):
+        county.register(**NO_NUMBER, name="岑小山")
+    in_person: dict[str, int] = {}
+    for row in county.phone.pull_all().values():
+        if row.get("person_id"):
+            in_person[row["person_id"]] = in_person.get(row["person_id"], 0) + 1
+    assert 1 < max(in_person.values()) <= persons.MOST_REGISTRATIONS
+    assert len(county.pairs()) <= 10 * MOST_PROPOSED
