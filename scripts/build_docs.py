@@ -272,8 +272,8 @@ def match_levels() -> str:
         for name, sql, own_m, u, frequent in [*said, (DIFFERENT, "", None, None, None)]:
             given = f"{u:g}, given" if u is not None else ""
             common = f"`{frequent}`" if frequent else ""
-            sql = sql.replace(ONE_PLACE_DIFFERS, "one of at most 8 characters differs")
-            condition = f"`{sql}`" if sql else "none of these"
+            said_sql = sql.replace(ONE_PLACE_DIFFERS, "one of at most 8 characters differs")
+            condition = f"`{said_sql}`" if sql else "none of these"
             m_learnt = learnt.get(comparison.name, {}).get(name)
             if own_m is None and m_learnt is None:
                 continue  # does not occur
