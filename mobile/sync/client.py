@@ -205,7 +205,7 @@ class Client:
         """
         query: dict[str, Any] = {"incarnation": incarnation}
         if answered:
-            last = [f"{life}-{n}-{named}" for life, (n, named) in answered.items()]
+            last = [f"{life}-{n}-{named[:8]}" for life, (n, named) in answered.items()]
             query["answered"] = ",".join(last[:MOST_LIVES])
         headers = {"Accept": PACKED}
         if cursor is not None:

@@ -61,7 +61,7 @@ _incarnation = validate.Regexp(r"^[0-9a-hjkmnp-tv-z]{13}$")
 
 _cursor = validate.Length(max=100)
 
-_ANSWERED = "[0-9a-hjkmnp-tv-z]{13}-[0-9]{1,15}-[0-9a-f]{16}"
+_ANSWERED = "[0-9a-hjkmnp-tv-z]{13}-[0-9]{1,15}-[0-9a-f]{8}"
 
 
 class HelloQuery(ma.Schema):
@@ -76,8 +76,8 @@ class HelloQuery(ma.Schema):
     answered = ma.fields.String(
         validate=validate.Regexp(rf"^{_ANSWERED}(,{_ANSWERED}){{0,19}}$"),
         metadata={
-            "description": "of each incarnation the highest n that has an answer, and that change's"
-            " hash: `incarnation-n-hash`, commas between"
+            "description": "of each incarnation the highest n that has an answer, and the first"
+            " 8 digits of that change's hash: `incarnation-n-hash`, commas between"
         },
     )
 

@@ -41,8 +41,8 @@ def say_hello(
     An incarnation that is another phone's counts as unheard of: pushing under it is refused as
     forked. `cursor` is where the phone's last pull ended; RolledBack as in `build_pull`. `places`
     names the list of divisions that it has (`places_mark`). `answered` has, of each
-    incarnation of the phone, the highest n that this database, by its epoch, has answered, and that
-    change's hash: RolledBack where it does not know one of them.
+    incarnation of the phone, the highest n that this database, by its epoch, has answered, and the
+    beginning of that change's hash: RolledBack where it does not know one of them.
     """
     county = device.county
     known = incarnation_of(conn, county, incarnation)
@@ -63,7 +63,7 @@ def say_hello(
                 continue
             kept = stored_outcomes(conn, county, life, n, n).get(n)
             # Another hash: it went back, and a copy of the phone has spoken since.
-            if kept is None or kept.hash != named:
+            if kept is None or not kept.hash.startswith(named):
                 raise RolledBack(epoch)
     answer: dict[str, Any] = {
         "protocol": PROTOCOL,

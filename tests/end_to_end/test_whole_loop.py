@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page
 from shared_schemas.codes import divisions
 from shared_schemas.records import record_kind
 from tests.screens.driver import Driver
+from tests.screens.flows import open_village
 
 pytestmark = [pytest.mark.browser, pytest.mark.window, pytest.mark.slow]
 
@@ -184,6 +185,8 @@ def wait_for_sync(phone: Driver) -> list[str]:
 
 
 def sync(phone: Driver) -> list[str]:
+    while phone.screen not in ("today", "sync"):
+        phone.back()
     phone.tap_text("同步")
     return wait_for_sync(phone)
 
@@ -191,7 +194,7 @@ def sync(phone: Driver) -> list[str]:
 def open_the_family(phone: Driver) -> None:
     if phone.screen == "sync":
         phone.back()
-    phone.tap_text(VILLAGE.name)
+    open_village(phone, VILLAGE.name)
     phone.tap_text(MAN)
     assert phone.screen == "visit"
 
@@ -321,7 +324,7 @@ def _visit_and_return(phone: Driver, county: Page, office: Office) -> None:
     phone.back()
     sync(phone)
     phone.back()
-    phone.tap_text(VILLAGE.name)
+    open_village(phone, VILLAGE.name)
     assert phone.sees("已通过")
 
 

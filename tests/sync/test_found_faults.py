@@ -278,7 +278,7 @@ def test_a_restored_phone_notices_a_server_that_was_copied_back_by_its_earlier_l
 
     def hello(n: int, named: str) -> str:
         query = {"incarnation": later, "cursor": phone.cursor,
-                 "answered": f"{phone.incarnation}-{n}-{named}"}  # fmt: skip
+                 "answered": f"{phone.incarnation}-{n}-{named[:8]}"}  # fmt: skip
         answer = phone.client.get("/sync/v1/hello", query_string=query, headers=phone.headers)
         assert answer.status_code == 200, answer.text
         return answer.json["epoch"]
@@ -296,6 +296,6 @@ def test_a_copy_that_spoke_after_the_server_went_back_hides_nothing(
     phone.pull()
     epoch = phone.hello()["epoch"]
     query = {"incarnation": phone.incarnation, "cursor": phone.cursor,
-             "answered": f"{phone.incarnation}-{phone.n}-{'0' * 16}"}  # fmt: skip
+             "answered": f"{phone.incarnation}-{phone.n}-{'0' * 8}"}  # fmt: skip
     answer = phone.client.get("/sync/v1/hello", query_string=query, headers=phone.headers)
     assert answer.json["epoch"] != epoch
