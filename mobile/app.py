@@ -577,6 +577,8 @@ class ChushanApp(App):
                     if self._is_kept and self._at_work == 1:
                         self._let_sleep()
             except Exception as error:  # the outermost line of the thread: the screen says it
+                if self.store is not None and self.store.is_closed:
+                    return  # the app ended meanwhile
                 Logger.exception("Chushan: work in the background failed")
                 Clock.schedule_once(lambda _, error=error: back(failed, error), 0)
                 return

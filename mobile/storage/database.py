@@ -39,6 +39,10 @@ class PhoneBusy(sqlite3.OperationalError):
     """Another part of the app kept writing for `BUSY_TIMEOUT_S`: nothing of this is stored, try again."""
 
 
+class StoreClosed(RuntimeError):  # noqa: N818
+    """The database was closed while a thread still worked with it: the app ends."""
+
+
 class Store:
     """The open database. May be used from several threads; each gets a connection of its own."""
 
@@ -48,24 +52,34 @@ class Store:
         self._key = key
         self.sync_lock = threading.Lock()
         """Held while a sync runs: one at a time."""
+        self.is_closed = False
         self._of_thread = threading.local()
-        self._open: list[sqlite3.Connection] = []
-        self._closed = False
+        self._opened: dict[threading.Thread, sqlite3.Connection] = {}
+        self._opening = threading.Lock()
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, outside a transaction unless one was opened."""
+        """This thread's connection, outside a transaction unless one was opened; StoreClosed."""
+        if self.is_closed:
+            raise StoreClosed
         connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
         if connection is None:
-            if self._closed:
-                raise RuntimeError("the store is closed")
-            connection = (
-                _connect(self.path)
-                if self._key is None
-                else _prepared(connect_encrypted(self.path, self._key, timeout_s=BUSY_TIMEOUT_S))
-            )
-            self._of_thread.connection = connection
-            self._open.append(connection)
+            connection = self._of_thread.connection = self._open()
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection = (
+            _connect(self.path)
+            if self._key is None
+            else _prepared(connect_encrypted(self.path, self._key, timeout_s=BUSY_TIMEOUT_S))
+        )
+        with self._opening:
+            if self.is_closed:
+                connection.close()
+                raise StoreClosed
+            for thread in [each for each in self._opened if not each.is_alive()]:
+                self._opened.pop(thread).close()
+            self._opened[threading.current_thread()] = connection
         return connection
 
     @contextmanager
@@ -114,11 +128,17 @@ class Store:
         return str(get(self.connection, "scope", ""))
 
     def close(self) -> None:
-        """Close every connection, also those of threads that ended."""
-        self._closed = True
-        for connection in self._open:
-            connection.close()
-        self._open.clear()
+        """Close the database. Another thread that works with it is interrupted, and its work undone."""
+        with self._opening:
+            self.is_closed = True
+            for thread, connection in self._opened.items():
+                if thread is threading.current_thread() or not thread.is_alive():
+                    connection.close()
+                else:
+                    # Closed here, it would be pulled from under a statement that runs there; its
+                    # thread lets go of it when it ends.
+                    connection.interrupt()
+            self._opened.clear()
 
 
 def _index_people(connection: sqlite3.Connection) -> None:

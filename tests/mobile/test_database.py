@@ -2,12 +2,13 @@
 
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from phones import a_submitted_household, a_visit
 
 from mobile.storage import records
-from mobile.storage.database import Store, get, open_store, tick
+from mobile.storage.database import Store, get, open_store, put, tick
 
 
 def test_every_commit_is_synced_to_the_disk(store: Store) -> None:
@@ -79,3 +80,52 @@ def test_file_of_an_older_app_opens_with_its_outbox_full(tmp_path: Path) -> None
     assert visit.recall()
     assert visit.submit().submitted
     newer.close()
+
+
+def test_store_closed_while_another_thread_reads_ends_that_thread_and_no_process(
+    tmp_path: Path,
+) -> None:
+    came: list[type[Exception]] = []
+    began = threading.Event()
+    store = open_store(tmp_path / "closing.db", key=bytes(32))
+
+    def read() -> None:
+        try:
+            while True:
+                with store.writing() as connection:
+                    for number in connection.execute(
+                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
+                        " SELECT i FROM n"
+                    ):
+                        put(connection, "read", number["i"])
+                        began.set()
+        except Exception as error:
+            came.append(type(error))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert began.wait(10)
+    store.close()
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert [error.__name__ for error in came] in (["OperationalError"], ["StoreClosed"])
+    again = open_store(tmp_path / "closing.db", key=bytes(32))
+    assert get(again.connection, "read", 3000) == 3000  # a whole transaction or none
+    again.close()
+
+
+def test_connection_of_a_thread_that_ended_is_not_kept(store: Store) -> None:
+    def use() -> None:
+        get(store.connection, "incarnation")
+
+    for _ in range(9):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    open_files = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            open_files.append(link.readlink())
+
+    assert open_files.count(store.path) <= 3
