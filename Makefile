@@ -13,7 +13,8 @@ demo: setup-app ## Server with two invented counties, and the phone app where th
 	@.venv/bin/chushan demo $(ARGS)
 
 test: setup-dev lint ## Everything: style, types, imports, all tests on both databases, browser, window.
-	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@# A worker that crashes ends the run with its name: started anew, it may wait for ever.
+	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0 $(ARGS)
 
 lint: setup-dev ## Style, types and who may import whom.
 	@.venv/bin/ruff check --quiet .
