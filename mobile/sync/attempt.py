@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from math import ceil
 from typing import Any
 
 from mobile.storage import inbox, outbox
@@ -46,6 +47,9 @@ FIRST_SIZE, LEAST_SIZE, MOST_SIZE = 100, 8, 1000
 LONG_S, WORTH_S = 1.0, 6.0
 """An answer that took longer than the first says that the line is slow. As long as it holds, requests
 then become as large as fits into the second: each costs a round trip, and a cut costs half of one."""
+
+SLOW_FIRST = 4
+"""The first request is as many times `FIRST_SIZE` where already the hello says that the line is slow."""
 
 PAGE_ROWS = 2000
 FRUITLESS = 6
@@ -195,6 +199,7 @@ class _Attempt:
         self.timeout_s = timeout_s
         self.result = SyncResult()
         self.pulled = 0
+        self.hello_s = 0.0
         self.renumberings = 0
         self.told: dict[str, Any] = {}
         """The server's last hello. Its clock judges ages, the phone's own may be years off."""
@@ -233,7 +238,9 @@ class _Attempt:
         connection = self.store.connection
         incarnation, cursor = get(connection, "incarnation"), get(connection, "cursor")
         known, answered = get(connection, "hello"), outbox.last_answered(connection)
+        began = time.monotonic()
         answer = self.insist(partial(client.hello, incarnation, cursor, known, answered))
+        self.hello_s = time.monotonic() - began
         epoch = get(connection, "epoch")
         stored: dict[str, tuple[int, str | None]] = {}
         if epoch is not None and epoch != answer["epoch"]:
@@ -278,6 +285,8 @@ class _Attempt:
 
     def push(self, client: Client) -> None:
         size, successes, cuts, is_broken = FIRST_SIZE, 0, 0, False
+        if self.hello_s > LONG_S:
+            size = min(MOST_SIZE, SLOW_FIRST * FIRST_SIZE)
         total = outbox.count_unanswered(self.store.connection)
         done = 0
         self.report("push", 0, total)
@@ -309,11 +318,13 @@ class _Attempt:
             self.keep_answer(batch, answer)
             cuts, successes = 0, successes + 1
             took_s = time.monotonic() - began
+            done += len(batch.changes)
             if took_s > LONG_S and not is_broken:
                 size = min(MOST_SIZE, round(size * max(1.0, min(4.0, WORTH_S / took_s))))
+                left = max(1, total - done)
+                size = max(LEAST_SIZE, ceil(left / ceil(left / size)))
             elif successes % 3 == 0:
                 size = min(MOST_SIZE, size * 2)
-            done += len(batch.changes)
             self.report("push", done, max(total, done))
 
     def keep_answer(self, batch: Batch, answer: dict[str, Any]) -> None:
