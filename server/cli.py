@@ -133,6 +133,8 @@ def _serve_by_gunicorn(
                 "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108
                 # What is loaded before the workers are forked is in memory once.
                 "preload_app": True,
+                # A second way in, in the home folder, that all servers of an account would share.
+                "control_socket_disable": True,
             }
             for name, value in options.items():
                 self.cfg.set(name, value)
