@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import requests
 
 from benchmarks.databases import fresh_database
 from benchmarks.links import Link, Passed, link_to
-from benchmarks.measure import Section, median
+from benchmarks.measure import Section
 from benchmarks.service import (
     Record,
     Service,
@@ -185,7 +186,7 @@ def measure(seeds: int = SEEDS) -> Section:
         told=(
             "A real phone database and client against `chushan serve` over a relay of 50 kbit/s"
             " each way, 600 ms there and back and as much again to make a connection; with cuts,"
-            f" all connections are reset every 30 s on average ({seeds} seeds, medians). A day's"
+            f" all connections are reset every 30 s on average ({seeds} seeds, means). A day's"
             f" work is 100 households with 400 members, their wishes and consents:"
             f" {sizes[DAY]:,} changes; the village has {VILLAGE_HOUSEHOLDS} households:"
             f" {sizes[VILLAGE]:,} records. “Limit” is what all changes (or rows)"
@@ -208,22 +209,22 @@ def measure(seeds: int = SEEDS) -> Section:
 
 
 def _line(name: str, runs: Sequence[Synced]) -> list[object]:
-    def middle(of: Callable[[Synced], float]) -> float:
-        return median(of(run) for run in runs)
+    def average(of: Callable[[Synced], float]) -> float:
+        return mean(of(run) for run in runs)
 
     stages = " / ".join(
-        f"{middle(lambda run, s=stage: run.stages.get(s, 0)):.1f}"  # type: ignore[misc]
+        f"{average(lambda run, s=stage: run.stages.get(s, 0)):.1f}"  # type: ignore[misc]
         for stage in ("hello", "push", "pull")
     )
     return [
         name,
-        f"{middle(lambda run: run.seconds):.1f}",
-        f"{middle(lambda run: run.bare_s):.1f}",
-        f"{middle(lambda run: run.seconds / run.bare_s):.2f}",
-        f"{middle(lambda run: run.wire.up):,.0f}",
-        f"{middle(lambda run: run.wire.down):,.0f}",
-        f"{middle(lambda run: run.wire.connections):.0f}",
-        f"{middle(lambda run: run.wire.cuts):.0f}",
+        f"{average(lambda run: run.seconds):.1f}",
+        f"{average(lambda run: run.bare_s):.1f}",
+        f"{average(lambda run: run.seconds / run.bare_s):.2f}",
+        f"{average(lambda run: run.wire.up):,.0f}",
+        f"{average(lambda run: run.wire.down):,.0f}",
+        f"{average(lambda run: run.wire.connections):.0f}",
+        f"{average(lambda run: run.wire.cuts):.0f}",
         stages,
     ]
 
