@@ -8,13 +8,10 @@ While joined, a household counts once and nobody is listed twice.
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pytest
 from builders import (
     NOW_MS,
     OTHER_TOWNSHIP_VILLAGE,
@@ -42,7 +39,7 @@ from server.services.join_households import Decision, decide_households, lines_o
 from server.storage import labour as lists
 from server.storage import review_pages as queries
 from server.storage.accounts import Firm, User
-from server.storage.engine import open_engine, reading, writing
+from server.storage.engine import reading, writing
 from server.storage.records import records_by_id
 from server.storage.tables import candidate_pair, household_pair, labourer, person_link
 from server.storage.tables import review as review_table
@@ -235,23 +232,6 @@ def live(engine: Engine, never: Engine, story: Sequence[Action]) -> None:
         joining.check()
     joining.take_all_apart()
     assert joining.seen() == single.seen()
-
-
-@pytest.fixture(scope="module")
-def fresh(upgraded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Return a maker of engines on databases of their own."""
-    folder, number = tmp_path_factory.mktemp("worlds"), itertools.count()
-    opened: list[Engine] = []
-
-    def make() -> Engine:
-        path = folder / f"{next(number)}.db"
-        shutil.copy(upgraded_sqlite, path)
-        opened.append(open_engine(f"sqlite:///{path}"))
-        return opened[-1]
-
-    yield make
-    for engine in opened:
-        engine.dispose()
 
 
 @settings(

@@ -8,13 +8,10 @@ the two apart. While linked, a person is listed at most once, and never against 
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pytest
 from builders import (
     NOW_MS,
     OTHER_TOWNSHIP_VILLAGE,
@@ -39,7 +36,7 @@ from server.services.persons import Decision, decide_pair, person_of, refuses, u
 from server.storage import labour as lists
 from server.storage import persons as storage
 from server.storage.accounts import Firm, User
-from server.storage.engine import open_engine, reading, writing
+from server.storage.engine import reading, writing
 from server.storage.records import records_by_id, records_of_households
 from server.storage.tables import (
     conflict,
@@ -352,23 +349,6 @@ def live(engine: Engine, never: Engine, story: Sequence[Action]) -> None:
     assert linked.given_away() == away
     linked.check_counts()
     assert linked.seen() == single.seen()
-
-
-@pytest.fixture(scope="module")
-def fresh(upgraded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Return a maker of engines on databases of their own."""
-    folder, number = tmp_path_factory.mktemp("worlds"), itertools.count()
-    opened: list[Engine] = []
-
-    def make() -> Engine:
-        path = folder / f"{next(number)}.db"
-        shutil.copy(upgraded_sqlite, path)
-        opened.append(open_engine(f"sqlite:///{path}"))
-        return opened[-1]
-
-    yield make
-    for engine in opened:
-        engine.dispose()
 
 
 @settings(
