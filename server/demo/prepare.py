@@ -239,7 +239,7 @@ class DemoPhone:
         self.n = 0
 
     @classmethod
-    def enrolled(cls, engine: Engine, user: User, clock: Clock) -> DemoPhone:
+    def enrolled(cls, engine: Engine, user: User, clock: Clock, what: str = "手机") -> DemoPhone:
         """Enrol a phone for a cadre with a one-time code."""
         incarnation = ids.incarnation_id(secrets.randbits(64))
         with writing(engine) as conn:
@@ -250,7 +250,7 @@ class DemoPhone:
                 conn,
                 code=code,
                 incarnation=incarnation,
-                label=f"{user.name}的手机",
+                label=f"{user.name}的{what}",
                 app_version="demo",
                 device_id=ids.household_id(secrets.randbits(64)),
                 now_ms=clock.now_ms,
@@ -535,7 +535,7 @@ def _make_a_conflict(engine: Engine, users: dict[str, User], clock: Clock) -> No
     And let one register a household beyond its township, which the county finds among the held.
     """
     cadre = users[f"cadre-{PHONE_SCOPE}"]
-    first, second = (DemoPhone.enrolled(engine, cadre, clock) for _ in range(2))
+    first, second = (DemoPhone.enrolled(engine, cadre, clock, what) for what in ("手机", "旧手机"))
     known = first.pull(engine)
     states = {
         key: values["state"] for (kind, key), (_, values) in known.items() if kind == "review"
