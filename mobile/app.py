@@ -56,6 +56,13 @@ MAY_BE_PICTURED = ("enrol", "sync", "settings", "help")
 
 IDLE_CHECKED_EVERY_S = 5
 LINK_LOOKED_AT_EVERY_S = 5
+ANSWERS_KEPT_EVERY_S = 0.5
+
+SCREEN_WAITS_S = 0.3
+"""How long the screens wait for a sync that is writing: longer, and the window seems dead."""
+
+LAST_WAIT_S = 5.0
+"""How long they wait where the app is left or locked, the last chance to store an answer."""
 
 BACK_KEY = 27
 """Android's back key, and Escape on a PC."""
@@ -111,6 +118,8 @@ class ChushanApp(App):
         self._is_kept = False
         self._link: Any = None
         self._look: Any = None
+        self._keeping: Any = None
+        self._is_busy_said = False
 
     # Life
 
@@ -131,6 +140,7 @@ class ChushanApp(App):
     def _first_frame(self, *_: Any) -> None:
         Window.unbind(on_flip=self._first_frame)
         Clock.schedule_once(lambda _: self._open(), 0)
+        self._keeping = Clock.schedule_interval(lambda _: self.keep_answers(), ANSWERS_KEPT_EVERY_S)
         if self.settings.syncs_itself:
             self._look = Clock.schedule_interval(
                 lambda _: self.look_for_link(), LINK_LOOKED_AT_EVERY_S
@@ -171,6 +181,7 @@ class ChushanApp(App):
             self.store = open_store(
                 self.settings.store_path, key=key, no_backup_path=self.settings.no_backup_path
             )
+        self.store.wait_at_most(SCREEN_WAITS_S)
         if self.key_file is not None and self.key_file.state.is_to_wipe:
             from mobile.storage.wipe import wipe_settled
 
@@ -273,6 +284,8 @@ class ChushanApp(App):
         for sheet in [child for child in Window.children if isinstance(child, ModalView)]:
             sheet.dismiss(animation=False)
         self.flush()
+        if not self._keep_at_last():
+            return  # the lock shuts a few seconds later: `lock_if_idle` looks again
         self.is_locked, self.key, self.visit = True, None, None
         self._locks += 1
         for screen in list(self.manager.screens):
@@ -305,6 +318,7 @@ class ChushanApp(App):
     def on_pause(self) -> bool:
         """Android may end the app from here on without another word, unless it is at work."""
         self.flush()
+        self._keep_at_last()
         if self._at_work:
             self._is_kept = True
             device().begin_upload(ui("upload_runs"))
@@ -313,13 +327,15 @@ class ChushanApp(App):
     def on_stop(self) -> None:
         """Keep what is still being typed, close the database."""
         self.flush()
+        self._keep_at_last()
         Window.unbind(on_keyboard=self._key, on_flip=self._first_frame)
         Window.unbind(on_touch_down=self._touched, on_key_down=self._touched)
         Window.unbind(on_textinput=self._touched)
         if self.key_file is not None:
             self._idle.cancel()
-        if self._look is not None:
-            self._look.cancel()
+        for clock in (self._look, self._keeping):
+            if clock is not None:
+                clock.cancel()
         ExceptionManager.remove_handler(self.full_phone)
         if self.store is not None:
             self.store.close()
@@ -329,6 +345,29 @@ class ChushanApp(App):
         screen = self.manager.current_screen
         if hasattr(screen, "flush"):
             screen.flush()
+
+    def keep_answers(self) -> None:
+        """Store the answers that a sync kept out of the database, where it lets go now."""
+        if self.visit is None or not self.visit.has_unkept:
+            return
+        from mobile.storage.database import PhoneBusy
+
+        try:
+            self.visit.keep()
+        except PhoneBusy:
+            if not self._is_busy_said:
+                Toast.say(ui("phone_busy"))
+            self._is_busy_said = True
+        else:
+            self._is_busy_said = False
+
+    def _keep_at_last(self) -> bool:
+        if self.visit is None or not self.visit.has_unkept:
+            return True
+        self.store.wait_at_most(LAST_WAIT_S)
+        self.keep_answers()
+        self.store.wait_at_most(SCREEN_WAITS_S)
+        return not self.visit.has_unkept
 
     # Ways
 

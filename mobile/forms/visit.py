@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mobile.forms.guesses import Known, guesses
 from mobile.forms.record_form import RecordForm
 from mobile.storage import drafts, outbox, phone_index, records
-from mobile.storage.database import Store, get, tick
+from mobile.storage.database import PhoneBusy, Store, get, tick
 from mobile.storage.drafts import Draft, Place
 from mobile.storage.outbox import NewChange
 from shared_schemas import ids
@@ -133,6 +133,8 @@ class Visit:
         """What the county's index said: a look-up is slow on purpose, so it is asked once."""
         self._usual: dict[tuple[str, str], Any] = {}
         """What nearly all of the village say in a field: read once a visit."""
+        self._unkept: list[Draft] = []
+        self._has_unkept_position = False
         self._forms: dict[str, RecordForm] = {}
         for record in shown:
             self._forms[record.id] = RecordForm(self, record.kind, record.id, known=record)
@@ -284,24 +286,57 @@ class Visit:
                         wanted[born.record_id, name] = value
             for name, value in answers.items():
                 wanted[form.record_id, name] = value
-        with self.store.writing() as connection:
-            at_ms = tick(connection, self.store.clock)
-            kept = [
-                self._draft(self._forms[record_id], name, value, at_ms)
-                for (record_id, name), value in wanted.items()
-            ]
-            drafts.keep(connection, self.household_id, kept)
-            if at:
-                form = answered[0][0]
-                group = record_kind(form.kind).fields[at].info.group
-                self._keep_place(connection, Position(form.record_id, group, at))
-        for draft in kept:
-            self._forms[draft.record_id].drafts[draft.field] = draft
+        position = None
+        if at:
+            form = answered[0][0]
+            group = record_kind(form.kind).fields[at].info.group
+            position = Position(form.record_id, group, at)
+        fresh = [
+            self._draft(self._forms[record_id], name, value)
+            for (record_id, name), value in wanted.items()
+        ]
+        try:
+            self._store_drafts([*self._unkept, *fresh], position)
+        except PhoneBusy:
+            self._hold(fresh, position)
         self._forget_hits()
 
-    def _draft(self, form: RecordForm, name: str, value: Any, at_ms: int) -> Draft:
+    def _draft(self, form: RecordForm, name: str, value: Any) -> Draft:
         epoch, base = form.source(name)
-        return Draft(form.kind, form.record_id, name, value, epoch, base, at_ms)
+        return Draft(form.kind, form.record_id, name, value, epoch, base, self.store.clock())
+
+    def _store_drafts(self, fresh: Sequence[Draft], position: Position | None) -> None:
+        """Store answers, and the open question; PhoneBusy and PhoneFull leave all as it was."""
+        with self.store.writing() as connection:
+            at_ms = tick(connection, self.store.clock)
+            kept = [replace(draft, at_ms=at_ms) for draft in fresh]
+            drafts.keep(connection, self.household_id, kept)
+            if position is not None:
+                self._keep_place(connection, position)
+        self._show_drafts(kept)
+        self._unkept, self._has_unkept_position = [], False
+        self._position = position or self._position
+
+    def _show_drafts(self, answers: Sequence[Draft]) -> None:
+        for draft in answers:
+            self._forms[draft.record_id].drafts[draft.field] = draft
+
+    def _hold(self, fresh: Sequence[Draft], position: Position | None) -> None:
+        """Hold answers that the database does not take now: they show, and `keep` stores them."""
+        self._show_drafts(fresh)
+        self._unkept += fresh
+        if position is not None:
+            self._position, self._has_unkept_position = position, True
+
+    @property
+    def has_unkept(self) -> bool:
+        """Whether something is on the screen that the database did not take yet: `keep` it soon."""
+        return bool(self._unkept) or self._has_unkept_position
+
+    def keep(self) -> None:
+        """Store what a sync kept out of the database; PhoneBusy while it still does."""
+        if self.has_unkept:
+            self._store_drafts(self._unkept, self._position if self._has_unkept_position else None)
 
     def add_member(self) -> RecordForm:
         """Add a member; it is saved at once."""
@@ -408,6 +443,7 @@ class Visit:
         if known:
             self._save(known)
         new = [other for other in belonging if other.known is None]
+        self.keep()
         with self.store.writing() as connection:
             for other in new:
                 drafts.drop_record(connection, other.record_id)
@@ -627,6 +663,7 @@ class Visit:
         if standing:
             self.show_missing = True
             return SubmitResult(False, tuple(standing))
+        self.keep()
         with self.store.writing() as connection:
             at_ms = tick(connection, self.store.clock)
             outbox.add(connection, self.household_id, self._changes(at_ms))
@@ -720,8 +757,10 @@ class Visit:
 
     @position.setter
     def position(self, position: Position) -> None:
-        with self.store.writing() as connection:
-            self._keep_place(connection, position)
+        try:
+            self._store_drafts(self._unkept, position)
+        except PhoneBusy:
+            self._hold([], position)
 
     def _keep_place(self, connection: Any, position: Position) -> None:
         drafts.keep_place(
@@ -734,10 +773,10 @@ class Visit:
                 position.field,
             ),
         )
-        self._position = position
 
     def leave(self) -> None:
         """Close the visit: the app no longer reopens in it. The drafts stay."""
+        self.keep()
         with self.store.writing() as connection:
             drafts.leave(connection)
 

@@ -24,6 +24,7 @@ from shared_schemas.records import RecordKind, record_kinds
 from shared_schemas.upgrade import row_up, up
 
 BUSY_TIMEOUT_S = 30
+"""How long a thread waits for another one's writing; the screens' own thread waits less (`Store.wait_at_most`)."""
 
 
 def now_ms() -> int:
@@ -36,7 +37,7 @@ class PhoneFull(Exception):  # noqa: N818 - named after what the cadre meets
 
 
 class PhoneBusy(sqlite3.OperationalError):
-    """Another part of the app kept writing for `BUSY_TIMEOUT_S`: nothing of this is stored, try again."""
+    """Another part of the app kept writing for as long as this waits: nothing is stored, try again."""
 
 
 class StoreClosed(RuntimeError):  # noqa: N818
@@ -81,6 +82,10 @@ class Store:
                 self._opened.pop(thread).close()
             self._opened[threading.current_thread()] = connection
         return connection
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Let this thread wait less, or more, for another one's writing before it is PhoneBusy."""
+        self.connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
