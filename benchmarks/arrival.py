@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from benchmarks.databases import KINDS, fresh_database
 from benchmarks.measure import Section
@@ -44,7 +44,7 @@ def measure(records: int = RECORDS) -> Section:
     arriving, stored = _split(people, truth)
     with ProcessPoolExecutor(2) as pool:
         parts = [stored[i : i + CHUNK] for i in range(0, len(stored), CHUNK)]
-        kept = list(pool.map(_kept, parts))
+        kept = list(pool.map(_kept_of, parts))
     rows = [_measured(kind, kept, arriving, truth) for kind in KINDS]
     return Section(
         title="Matching on arrival",
@@ -85,6 +85,7 @@ def _split(
 
 
 Kept = dict[str, tuple[str, str, Sequence[str]]]
+Sides = dict[str, Side]
 
 
 def _side(person: Mapping[str, Any]) -> Side:
@@ -92,12 +93,19 @@ def _side(person: Mapping[str, Any]) -> Side:
     return side_of(person["record_id"], plain, plain["head_name"])
 
 
-def _kept(people: Sequence[Mapping[str, Any]]) -> Kept:
-    sides = [_side(person) for person in people]
+def _sides(people: Sequence[Mapping[str, Any]]) -> Sides:
+    return {side.record_id: side for side in map(_side, people)}
+
+
+def _kept(sides: Sides) -> Kept:
     return {
-        side.record_id: ((side.household_id or "")[:13], packed(side[1:]), blocking_keys(side))
-        for side in sides
+        one: ((side.household_id or "")[:13], packed(side[1:]), blocking_keys(side))
+        for one, side in sides.items()
     }
+
+
+def _kept_of(people: Sequence[Mapping[str, Any]]) -> Kept:
+    return _kept(_sides(people))
 
 
 def _measured(
@@ -111,11 +119,11 @@ def _measured(
         upgrade_database(engine)
         for part in kept:
             _store(engine, part)
-        coming: Kept = {}
+        coming: Sides = {}
         began = time.perf_counter()
         for i in range(0, len(arriving), 100):
-            part = _kept(arriving[i : i + 100])
-            _store(engine, part)
+            part = _sides(arriving[i : i + 100])
+            _store(engine, _kept(part))
             coming |= part
         storing = time.perf_counter() - began
         ids = list(coming)
@@ -125,7 +133,7 @@ def _measured(
         found: list[Candidate] = []
         times = []
         with reading(engine) as conn:
-            find = partial(candidates_for, conn, COUNTY)
+            find = partial(_found, conn, coming)
             find(ids[-20:])
             for one in ids[:ALONE]:
                 began = time.perf_counter()
@@ -153,10 +161,15 @@ def _store(engine: Engine, part: Kept) -> None:
         match_keys.put_features(conn, COUNTY, part)
 
 
-def _blocked(conn: Any, ids: Sequence[str], coming: Kept) -> set[tuple[str, str]]:
+def _found(conn: Connection, coming: Sides, ids: Sequence[str]) -> list[Candidate]:
+    # A push has computed what its members are compared by when it looks whom they meet.
+    return candidates_for(conn, COUNTY, {one: coming[one] for one in ids})
+
+
+def _blocked(conn: Connection, ids: Sequence[str], coming: Sides) -> set[tuple[str, str]]:
     pairs = set()
     for i in range(0, len(ids), 100):
-        keys = {one: coming[one][2] for one in ids[i : i + 100]}
+        keys = {one: blocking_keys(coming[one]) for one in ids[i : i + 100]}
         shared = match_keys.sharing(conn, COUNTY, {key for own in keys.values() for key in own})
         pairs |= {
             (min(one, other), max(one, other))

@@ -189,9 +189,9 @@ def figures_of(base: duckdb.DuckDBPyConnection, rows: int) -> dict[str, float]:
 
 
 def _blocking_recall(base: duckdb.DuckDBPyConnection) -> float:
-    from server.linkage.levels import BLOCKING
+    from server.linkage.levels import BLOCKING_SQL
 
-    met = " OR ".join(f"coalesce({rule}, false)" for rule in BLOCKING)
+    met = " OR ".join(f"coalesce({rule}, false)" for rule in BLOCKING_SQL)
     (share,) = one_row(
         base,
         f"SELECT avg(({met})::INT) FROM true_pair t JOIN features l ON l.record_id = t.record_id_l"

@@ -256,8 +256,7 @@ def match_keys() -> str:
     """What two records must share to be compared."""
     from server.linkage.levels import BLOCKING
 
-    plain = (re.sub(r"l\.(\w+) = r\.\1", r"`\1`", rule) for rule in BLOCKING)
-    return "".join(f"- {rule.replace(' AND ', ', ')}\n" for rule in plain)
+    return "".join(f"- {', '.join(f'`{one}`' for one in line)}\n" for line in BLOCKING)
 
 
 @block

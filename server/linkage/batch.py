@@ -25,7 +25,7 @@ from pyarrow import parquet
 from server.linkage.clusters import Link, constrained_clusters
 from server.linkage.gate import SOUNDS, may_ask, may_link
 from server.linkage.households import HEAD_CODE, HouseholdPair, Match, household_pairs
-from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, DIFFERENT, side_of
+from server.linkage.levels import BLOCKING_SQL, COLUMNS, COMPARISONS, DIFFERENT, side_of
 from server.linkage.rows import plain_person
 from server.linkage.score import AUTOMATIC, CANDIDATE, LEAST_U, SHIPPED, Model, prior_of
 
@@ -335,7 +335,7 @@ def _settings(
         link_type="dedupe_only",
         unique_id_column_name="record_id",
         comparisons=comparisons,
-        blocking_rules_to_generate_predictions=[{"blocking_rule": rule} for rule in BLOCKING],
+        blocking_rules_to_generate_predictions=[{"blocking_rule": rule} for rule in BLOCKING_SQL],
         probability_two_random_records_match=prior,
         retain_matching_columns=True,
     )

@@ -8,12 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from server.linkage.levels import Side
+
 SOUNDS = frozenset({"equal", "same_sound", "dialect"})
 """Names that are one name, written as it was heard."""
 ALIKE = SOUNDS | {"dropped_or_swapped", "one_character", "two_letters"}
 """Names that may well be one, written with a slip."""
 _NEAR = frozenset({"village", "township"})
 _ALMOST = frozenset({"month_day", "swapped", "lunar", "year_only"})
+
+
+def may_matter(left: Side, right: Side) -> bool:
+    """Tell whether a pair can get through `may_link` or `may_ask` at all, before it is compared.
+
+    Families meet by their phone and are many: of two entries of one list, or two good numbers,
+    neither links nor is shown who differs in birth date or in name.
+    """
+    is_one_list = left.household_id is not None and left.household_id == right.household_id
+    are_two_valid = left.is_id_valid and right.is_id_valid and left.id18 != right.id18
+    return not (is_one_list or are_two_valid) or (
+        left.birth_day is not None
+        and left.birth_day == right.birth_day
+        and left.name_folded == right.name_folded
+    )
 
 
 def may_link(levels: Mapping[str, str | None]) -> bool:

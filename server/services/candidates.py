@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
-from server.linkage.gate import ALIKE, SOUNDS, may_ask, may_link
+from server.linkage.gate import ALIKE, SOUNDS, may_ask, may_link, may_matter
 from server.linkage.keys import blocking_keys
 from server.linkage.levels import Side, head_of, side_of
 from server.linkage.score import (
@@ -66,15 +66,16 @@ class Candidate:
 
 def refresh(
     conn: Connection, county: str, households: Collection[str], members: Collection[str] | None
-) -> set[str]:
-    """Compute anew what members of these households are compared by; return those it changed of.
+) -> dict[str, Side]:
+    """Compute anew what members of these households are compared by; return what it changed.
 
     That is `members`, which were written, void ones among them; and the others of whom nothing is
     kept, or whose head has another name now. None for all of these households.
     """
     kept = storage.kept_features(conn, county, households, members or ())
     present = set()
-    changed: dict[str, tuple[str, str, Sequence[str]]] = {}
+    changed: dict[str, Side] = {}
+    rows: dict[str, tuple[str, str, Sequence[str]]] = {}
     for row in storage.people_of_households(conn, county, households):
         present.add(row.id)
         known = kept.get(row.id)
@@ -84,10 +85,13 @@ def refresh(
         side = side_of(row.id, dict(row._mapping), row.head_name)
         text = packed(side[1:])
         if known != text:
-            changed[row.id] = (row.household_id, text, blocking_keys(side))
-    storage.drop_features(conn, county, kept.keys() - (present - changed.keys()))
-    storage.put_features(conn, county, changed)
-    return set(changed)
+            changed[row.id] = side
+            rows[row.id] = (row.household_id, text, blocking_keys(side))
+    gone = kept.keys() - (present - changed.keys())
+    former = {one: blocking_keys(_unpacked(one, kept[one])) for one in gone}
+    storage.drop_features(conn, county, former)
+    storage.put_features(conn, county, rows)
+    return changed
 
 
 def compute_anew(engine: Engine, county: str) -> int:
@@ -112,14 +116,22 @@ packed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Return features as they are stored."""
 
 
+_HEAD = Side._fields.index("head") - 1
+
+
 def _head_in(kept: str) -> str | None:
-    return Side("", *json.loads(kept)).head
+    head: str | None = json.loads(kept)[_HEAD]
+    return head
+
+
+def _unpacked(member_id: str, kept: str) -> Side:
+    return Side(member_id, *json.loads(kept))
 
 
 def sides_of(conn: Connection, county: str, member_ids: Collection[str]) -> dict[str, Side]:
     """Return what present members are compared by."""
     found = storage.features_by_id(conn, county, member_ids)
-    return {one: Side(one, *values) for one, values in found.items()}
+    return {one: _unpacked(one, text) for one, text in found.items()}
 
 
 # The model ----------------------------------------------------------------------------------------
@@ -141,29 +153,28 @@ def model_of(conn: Connection, county: str) -> Model:
 # Finding ------------------------------------------------------------------------------------------
 
 
-def candidates_for(conn: Connection, county: str, member_ids: Collection[str]) -> list[Candidate]:
-    """Return the pairs that these members make with each other and with all others of the county.
+def candidates_for(conn: Connection, county: str, own: Mapping[str, Side]) -> list[Candidate]:
+    """Return the pairs that members make with each other and with all others of the county.
 
-    Void members make none. `refresh` must have seen the members.
+    `own` is what they are compared by, as `refresh` has stored it.
     """
-    own = sides_of(conn, county, member_ids)
-    if not own:
-        return []
     keys = {one: blocking_keys(side) for one, side in own.items()}
     sharing = storage.sharing(conn, county, {key for mine in keys.values() for key in mine})
     pairs = {
-        (min(one, other), max(one, other))
+        (one, other) if one < other else (other, one)
         for one, mine in keys.items()
         for key in mine
         for other in sharing.get(key, ())
         if other != one
     }
+    if not pairs:
+        return []
     others = {one for pair in pairs for one in pair} - own.keys()
-    sides = own | sides_of(conn, county, others)
+    sides = {**own, **sides_of(conn, county, others)}
     model = model_of(conn, county)
     found = []
     for left, right in sorted(pairs):
-        if left in sides and right in sides:
+        if left in sides and right in sides and may_matter(sides[left], sides[right]):
             candidate = _candidate(conn, county, model, sides[left], sides[right])
             if candidate is not None:
                 found.append(candidate)
@@ -225,7 +236,7 @@ def _has_twin(conn: Connection, county: str, side: Side) -> bool:
     if side.household_id is None or side.birth_day is None:
         return False
     family = storage.kept_features(conn, county, [side.household_id], [])
-    sides = (Side(one, *json.loads(text)) for one, text in family.items())
+    sides = (_unpacked(one, text) for one, text in family.items())
     return any(
         other.record_id != side.record_id
         and (other.birth_day, other.sex) == (side.birth_day, side.sex)

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import OperationalError
 
+from server.linkage.levels import Side
 from server.observe import log
 from server.services.candidates import (
     Candidate,
@@ -130,18 +131,18 @@ def _take_back_unproven(
 
 
 def propose_pairs(
-    conn: Connection, county: str, member_ids: Collection[str], *, now_ms: int
+    conn: Connection, county: str, members: Mapping[str, Side], *, now_ms: int
 ) -> None:
     """Find who these members may be as well: link what is certain, propose the rest to a person.
 
     What a person decided stays decided, and what a person has taken apart is not joined again. A
     question that nothing speaks for any more, since a number was put right, is asked no longer.
     """
-    if not member_ids:
+    if not members:
         return
-    found = candidates_for(conn, county, member_ids)
-    _forget_unlike(conn, county, member_ids, {(one.left, one.right) for one in found})
-    propose(conn, county, strongest(found, member_ids), now_ms=now_ms)
+    found = candidates_for(conn, county, members)
+    _forget_unlike(conn, county, members, {(one.left, one.right) for one in found})
+    propose(conn, county, strongest(found, members), now_ms=now_ms)
 
 
 def _forget_unlike(

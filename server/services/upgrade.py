@@ -10,13 +10,14 @@ from server.services.apply_changes import apply_understood
 from server.services.candidates import compute_anew
 from server.services.divisions import store_nation
 from server.storage.engine import writing
+from server.storage.match_keys import forget_features
 from server.storage.meta import meta_value, set_meta_value
 from server.storage.migrate import upgrade
 from server.storage.persons import counties_with_members
 
 MATCHED = "match_features"
-FEATURES = "1"
-"""Of what members are compared by. Another number, and all of it is computed anew."""
+FEATURES = "2"
+"""Of what members are compared by, and of the keys. Another number, and all of it is computed anew."""
 
 
 def upgrade_database(engine: Engine, *, now_ms: int | None = None) -> list[str]:
@@ -34,6 +35,8 @@ def upgrade_database(engine: Engine, *, now_ms: int | None = None) -> list[str]:
         is_matched = meta_value(conn, MATCHED) == FEATURES
     if not is_matched:
         for county in counties:
+            with writing(engine) as conn:
+                forget_features(conn, county)
             compute_anew(engine, county)
         with writing(engine) as conn:
             set_meta_value(conn, MATCHED, FEATURES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -56,7 +55,7 @@ def kept_features(
 ) -> dict[str, str]:
     """Return the stored features of the members of these households, and of these members."""
     given = {"county": county, "homes": household_ids, "ids": member_ids}
-    return {row[0]: row[1] for row in conn.execute(_KEPT, given)}
+    return {row[0]: row[1] for row in conn.execute(_KEPT, given).all()}
 
 
 _KEPT = select(match_features.c.member_id, match_features.c.features).where(
@@ -67,10 +66,12 @@ _KEPT = select(match_features.c.member_id, match_features.c.features).where(
 )
 
 
-def features_by_id(conn: Connection, county: str, member_ids: Collection[str]) -> dict[str, Any]:
-    """Return the stored features of members, unpacked."""
-    rows = conn.execute(_BY_ID, {"county": county, "ids": member_ids})
-    return {row[0]: json.loads(row[1]) for row in rows}
+def features_by_id(conn: Connection, county: str, member_ids: Collection[str]) -> dict[str, str]:
+    """Return the stored features of members."""
+    if not member_ids:
+        return {}
+    rows = conn.execute(_BY_ID, {"county": county, "ids": member_ids}).all()
+    return {row[0]: row[1] for row in rows}
 
 
 _BY_ID = select(match_features.c.member_id, match_features.c.features).where(
@@ -92,15 +93,29 @@ def put_features(
     )  # fmt: skip
 
 
-def drop_features(conn: Connection, county: str, member_ids: Collection[str]) -> None:
-    """Forget what these members were compared by."""
-    if member_ids:
-        for statement in (_DROP_KEYS, _DROP_FEATURES):
-            conn.execute(statement, {"county": county, "ids": list(member_ids)})
+def drop_features(conn: Connection, county: str, former: Mapping[str, Sequence[str]]) -> None:
+    """Forget what members were compared by; `former` has the keys by which each was found."""
+    if former:
+        rows = [
+            {"of": county, "key": key, "one": one} for one, keys in former.items() for key in keys
+        ]
+        if rows:
+            conn.execute(_DROP_KEY, rows)
+        conn.execute(_DROP_FEATURES, {"county": county, "ids": list(former)})
 
 
-_DROP_KEYS = delete(match_key).where(in_county(match_key.c.member_id, "ids"))
+_DROP_KEY = delete(match_key).where(
+    match_key.c.county == bindparam("of"),
+    match_key.c.key_hash == bindparam("key"),
+    match_key.c.member_id == bindparam("one"),
+)
 _DROP_FEATURES = delete(match_features).where(in_county(match_features.c.member_id, "ids"))
+
+
+def forget_features(conn: Connection, county: str) -> None:
+    """Forget what all members of a county were compared by."""
+    for table in (match_key, match_features):
+        conn.execute(delete(table).where(table.c.county == county))
 
 
 def sharing(conn: Connection, county: str, keys: Iterable[str]) -> dict[str, list[str]]:
@@ -109,7 +124,7 @@ def sharing(conn: Connection, county: str, keys: Iterable[str]) -> dict[str, lis
     rows = conn.execute(
         _SHARING, {"county": county, "keys": sorted(keys), "most": MOST_SHARING + 1}
     )
-    for key, member_id in rows:
+    for key, member_id in rows.all():
         found.setdefault(key, []).append(member_id)
     return {key: members for key, members in found.items() if len(members) <= MOST_SHARING}
 

@@ -96,8 +96,8 @@ def _record_table(kind: RecordKind, known: MetaData) -> Table:
 metadata = MetaData(naming_convention=NAMES)
 
 
-def _table(name: str, *columns: Any) -> Table:
-    return Table(name, metadata, *columns)
+def _table(name: str, *columns: Any, **options: Any) -> Table:
+    return Table(name, metadata, *columns, **options)
 
 
 def _county() -> Column[str]:
@@ -390,9 +390,10 @@ match_key = _table(
     _county(),
     Column("key_hash", String(16), primary_key=True),
     Column("member_id", String(17), primary_key=True),
+    sqlite_with_rowid=False,
 )
-"""The blocking keys of the members (`linkage.keys`)."""
-Index(None, match_key.c.county, match_key.c.member_id)
+"""The blocking keys of the members (`linkage.keys`). A push writes some nine of each member, so they
+stand in one tree and no other: those of a member are known from his features."""
 
 linkage_model = _table(
     "linkage_model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 from functools import partial
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from benchmarks.registers import invent_register
 from server.linkage import batch
+from server.linkage.gate import may_ask, may_link, may_matter
 from server.linkage.keys import blocking_keys
-from server.linkage.levels import BLOCKING, COLUMNS, COMPARISONS, Side, outcomes, side_of
+from server.linkage.levels import BLOCKING_SQL, COLUMNS, COMPARISONS, Side, outcomes, side_of
 from server.linkage.score import LEAST_U, prior_of, scored, shipped_model
 
 PEOPLE = invent_register(6000, 11).persons.to_pylist()
@@ -122,7 +124,7 @@ def test_who_shares_a_blocking_rule_shares_a_key() -> None:
     base.register("person", table)
     keys = {one: set(blocking_keys(side)) for one, side in sides.items()}
     compared = 0
-    for rule in BLOCKING:
+    for rule in BLOCKING_SQL:
         found = base.sql(
             "SELECT l.record_id, r.record_id FROM person l JOIN person r"
             f" ON l.record_id < r.record_id AND {rule}"
@@ -150,3 +152,15 @@ def test_a_prior_is_never_certain() -> None:
     assert prior_of(2) <= 0.01
     assert prior_of(1_000_000) == pytest.approx(4e-8, rel=0.01)
     assert LEAST_U > 0
+
+
+def test_what_is_left_out_unweighed_gets_through_no_gate() -> None:
+    sides = [*sides_from(batch.feature_table(PEOPLE[:600], processes=1)).values()]
+    left_out = 0
+    for left, right in itertools.combinations(sides, 2):
+        if not may_matter(left, right):
+            left_out += 1
+            levels = outcomes(left, right)
+            assert not may_link(levels), (left, right)
+            assert not may_ask(levels), (left, right)
+    assert left_out > 1000
