@@ -119,6 +119,8 @@ class ChushanApp(App):
         self._link: Any = None
         self._look: Any = None
         self._keeping: Any = None
+        self.handed_in: Any = None
+        """The household that was handed in last (`mobile.screens.handed_in`), until the cadre goes on."""
         self._is_busy_said = False
 
     # Life
@@ -141,10 +143,7 @@ class ChushanApp(App):
         Window.unbind(on_flip=self._first_frame)
         Clock.schedule_once(lambda _: self._open(), 0)
         self._keeping = Clock.schedule_interval(lambda _: self.keep_answers(), ANSWERS_KEPT_EVERY_S)
-        if self.settings.syncs_itself:
-            self._look = Clock.schedule_interval(
-                lambda _: self.look_for_link(), LINK_LOOKED_AT_EVERY_S
-            )
+        self.watch_link()
 
     def _open(self) -> None:
         # With the store come sqlite-utils and the ciphers: after the first frame.
@@ -286,7 +285,7 @@ class ChushanApp(App):
         self.flush()
         if not self._keep_at_last():
             return  # the lock shuts a few seconds later: `lock_if_idle` looks again
-        self.is_locked, self.key, self.visit = True, None, None
+        self.is_locked, self.key, self.visit, self.handed_in = True, None, None, None
         self._locks += 1
         for screen in list(self.manager.screens):
             self.manager.remove_widget(screen)
@@ -376,6 +375,7 @@ class ChushanApp(App):
         if self.is_locked:
             return  # what work in the background brings finds the door shut
         self.flush()
+        self.handed_in = None
         if self.way and self.way[-1][0] == name:
             self.way.pop()
         self.way.append((name, facts))
@@ -567,12 +567,12 @@ class ChushanApp(App):
         return ui("day", month=day.month, day=day.day, weekday=weekday)
 
     def last_sync_in_words(self) -> str:
-        """Return when the last sync was, and whether it broke off."""
+        """Return when the last sync was, and whether it broke off; empty before the first."""
         from mobile.sync.attempt import last_result
 
         result = last_result(self.store)
         if result is None or not result.finished_at_ms:
-            return ui("sync_never_short")
+            return ""
         at = dt.datetime.fromtimestamp(result.finished_at_ms / 1000).astimezone()
         key = "last_sync" if result.error is None else "last_sync_failed"
         return ui(key, month=at.month, day=at.day, time=at.strftime("%H:%M"))
@@ -629,6 +629,16 @@ class ChushanApp(App):
         self._is_kept = False
         device().end_upload()
 
+    def watch_link(self) -> None:
+        """Look for a link from time to time, where the settings want it."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        if self.settings.syncs_itself:
+            self._look = Clock.schedule_interval(
+                lambda _: self.look_for_link(), LINK_LOOKED_AT_EVERY_S
+            )
+
     def look_for_link(self) -> None:
         """Sync by itself where work waits and the county can be reached."""
         if self.is_locked or self.store is None or not self.way or self._at_work:
@@ -683,6 +693,7 @@ class ChushanApp(App):
         self.settings = settings
         save_settings(settings)
         self._dress()
+        self.watch_link()
         name, facts = self.way[-1]
         for screen in list(self.manager.screens):
             self.manager.remove_widget(screen)

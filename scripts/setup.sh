@@ -52,7 +52,7 @@ wanted_packages() {
   case $level in
     app) if has_screen; then echo $window; fi ;;
     # libatomic1: the driver that Playwright brings.
-    *) echo $window xvfb xauth chromium fonts-noto-cjk libatomic1 postgresql default-jre-headless libzxing-core-java ;;
+    *) echo $window xvfb xauth chromium fonts-noto-cjk libatomic1 postgresql default-jre-headless libzxing-core-java espeak-ng ;;
   esac
   if [ "$level" = bench ] && ! command -v npm >/dev/null; then echo nodejs npm; fi
 }

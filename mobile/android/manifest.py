@@ -3,7 +3,8 @@
 Other apps read a hand-over file, and the camera writes the picture of an enrolment code, through a
 FileProvider: an address that opens one file for one app, for as long as it is needed. Android has
 refused plain paths since version 7. `cn.chushan.Upload` keeps a long upload running. Both elements
-stand inside <application>, for which python-for-android has no option.
+stand inside <application>, for which python-for-android has no option. Since version 11 an app sees
+the phone's voice, which reads the consent aloud, only where it says before that it looks for one.
 """
 
 from __future__ import annotations
@@ -30,14 +31,23 @@ ELEMENTS = """\
 """
 END = "    </application>"
 
+QUERIES = """\
+    <queries>
+        <intent>
+            <action android:name="android.intent.action.TTS_SERVICE" />
+        </intent>
+    </queries>
+"""
+START = "    <application"
+
 
 def with_elements(manifest: str) -> str:
-    """Return the manifest's template with both elements in it, once."""
+    """Return the manifest's template with these elements in it, once."""
     if ELEMENTS in manifest:
         return manifest
-    if manifest.count(END) != 1:
-        raise ValueError("the template of the manifest has not one </application>")
-    return manifest.replace(END, ELEMENTS + END)
+    if manifest.count(END) != 1 or manifest.count(START) != 1:
+        raise ValueError("the template of the manifest has not one <application>")
+    return manifest.replace(START, QUERIES + START).replace(END, ELEMENTS + END)
 
 
 def before_apk_build(_toolchain: Any) -> None:

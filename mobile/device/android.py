@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -326,6 +328,72 @@ def end_upload() -> None:
     from jnius import autoclass
 
     autoclass("cn.chushan.Upload").end(_activity())
+
+
+_voice: dict[str, Any] = {"state": "silent"}
+_voice_lock = threading.RLock()
+
+
+def speak(words: str, lang: str) -> None:
+    """Begin to read words aloud by the phone's own voice; `speech` tells what became of it."""
+    from jnius import PythonJavaClass, autoclass, cast, java_method
+
+    hush()
+
+    class OnInit(PythonJavaClass):
+        __javainterfaces__ = ("android/speech/tts/TextToSpeech$OnInitListener",)
+        __javacontext__ = "app"
+
+        @java_method("(I)V")
+        def onInit(self, status: int) -> None:
+            with _voice_lock:
+                if _voice.get("listener") is self:  # else hushed meanwhile
+                    _voice["state"] = self.begun(status)
+
+        def begun(self, status: int) -> str:
+            voice = _voice.get("engine")
+            locale = autoclass("java.util.Locale")
+            wanted = locale.SIMPLIFIED_CHINESE if lang == "zh" else locale.ENGLISH
+            # Below 0: the language is not there, or its data are not.
+            if status or voice is None or voice.setLanguage(wanted) < 0:
+                return "no_voice"
+            said = cast("java.lang.CharSequence", autoclass("java.lang.String")(words))
+            voice.setSpeechRate(0.85)
+            _voice["begun_at_s"] = time.monotonic()
+            return "no_voice" if voice.speak(said, 0, None, "notice") else "speaking"
+
+    listener = OnInit()
+    _kept.setdefault("voices", []).append(listener)  # an engine may answer long after `hush`
+    # Android answers on its own thread, perhaps before the engine has its name here.
+    with _voice_lock:
+        _voice.update(state="speaking", listener=listener)
+        _voice["engine"] = autoclass("android.speech.tts.TextToSpeech")(_activity(), listener)
+
+
+VOICE_STARTS_S = 1.5
+"""A voice that has begun says so only after a moment."""
+
+
+def speech() -> str:
+    """Return "speaking", "silent", or "no_voice" where the words could not be read aloud."""
+    with _voice_lock:
+        begun_at_s = _voice.get("begun_at_s")
+        is_under_way = begun_at_s is not None and time.monotonic() - begun_at_s > VOICE_STARTS_S
+        if is_under_way and not _voice["engine"].isSpeaking():
+            hush()
+        return str(_voice["state"])
+
+
+def hush() -> None:
+    """Stop reading aloud, and let the engine go."""
+    with _voice_lock:
+        engine = _voice.pop("engine", None)
+        _voice.pop("listener", None)
+        _voice.pop("begun_at_s", None)
+        _voice["state"] = "silent"
+        if engine is not None:
+            engine.stop()
+            engine.shutdown()
 
 
 def _uri(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def storage_dir() -> Path:
@@ -123,6 +125,50 @@ def begin_upload(words: str) -> None:
 
 def end_upload() -> None:
     """Nothing, as above."""
+
+
+def _voice_command(lang: str) -> list[str] | None:
+    """Return the program that reads its input aloud, None where there is none: espeak-ng."""
+    program = shutil.which("espeak-ng")
+    voice = "cmn" if lang == "zh" else lang
+    return [program, "-b", "1", "-v", voice, "-s", "140", "--stdin"] if program else None
+
+
+_voice: dict[str, Any] = {"state": "silent"}
+
+
+def speak(words: str, lang: str) -> None:
+    """Begin to read words aloud; `speech` tells what became of it."""
+    hush()
+    command = _voice_command(lang)
+    if command is None:
+        _voice["state"] = "no_voice"
+        return
+    reader = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    _voice.update(state="speaking", reader=reader)
+    with contextlib.suppress(BrokenPipeError), reader.stdin:
+        reader.stdin.write(words.encode())
+
+
+def speech() -> str:
+    """Return "speaking", "silent", or "no_voice" where the words could not be read aloud."""
+    reader = _voice.get("reader")
+    if reader is not None and reader.poll() is not None:
+        # Without a sound card it says so and ends as if all were well.
+        failed = reader.returncode or b"error:" in reader.stderr.read()
+        hush()
+        _voice["state"] = "no_voice" if failed else "silent"
+    return str(_voice["state"])
+
+
+def hush() -> None:
+    """Stop reading aloud."""
+    reader = _voice.pop("reader", None)
+    if reader is not None:
+        reader.kill()
+        reader.wait()
+        reader.stderr.close()
+    _voice["state"] = "silent"
 
 
 def share(path: Path, title: str) -> bool:

@@ -7,6 +7,7 @@ from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty, St
 from kivy.uix.boxlayout import BoxLayout
 from kivy.uix.recycleview.views import RecycleDataViewBehavior
 
+from mobile.screens import handed_in  # noqa: F401 - its card stands in the kv
 from mobile.screens.screen import PhoneScreen
 from mobile.screens.states import STATE_LOOKS
 from mobile.theme import theme, ui
@@ -51,6 +52,7 @@ class HouseholdsScreen(PhoneScreen):
         if village_code != self.village_code:
             self.ids.search.ids.text_input.text = ""
         self.village_code = village_code
+        self.ids.handed_in.show()
         self.can_add = village_code is not None
         row = next(iter(villages(self.phone.store, village_code)), None) if village_code else None
         self.village_name = row.name if row else ui("returned_title")

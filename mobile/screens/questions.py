@@ -10,23 +10,15 @@ from kivy.clock import Clock
 from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
 
 from mobile.forms.visit import Position, Step
+from mobile.screens.notice import NoticeCard
 from mobile.screens.screen import PhoneScreen
 from mobile.storage.pinyin import matches
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
 from mobile.widgets.choice import Choice, Place
-from mobile.widgets.kit import Card
 from mobile.widgets.question import QuestionCard
 from shared_schemas.locale import text
 from shared_schemas.records import record_kind
-
-
-class NoticeCard(Card):
-    """The words that are read to a worker before he answers."""
-
-    title = StringProperty("")
-    words = StringProperty("")
-    version = StringProperty("")
 
 
 class QuestionsScreen(PhoneScreen):
@@ -142,16 +134,8 @@ class QuestionsScreen(PhoneScreen):
     def _show_notice(self) -> None:
         notice = self.ids.notice
         notice.clear_widgets()
-        if self.form.kind != "consent":
-            return
-        kind = self.form.values.get("consent_kind")
-        notice.add_widget(
-            NoticeCard(
-                title=text(f"consent.{kind}.title", theme.lang),
-                words=text(f"consent.{kind}.text", theme.lang),
-                version=ui("notice_version", version=text("consent.version", theme.lang)),
-            )
-        )
+        if self.form.kind == "consent":
+            notice.add_widget(NoticeCard(self.form.values["consent_kind"]))
 
     def refresh(self) -> None:
         """Show the questions as they now are; those that stay keep their widgets and the focus."""
@@ -225,7 +209,9 @@ class QuestionsScreen(PhoneScreen):
         Clock.schedule_once(scroll, 0.05)
 
     def flush(self) -> None:
-        """Store typed text that waits."""
+        """Store typed text that waits, and stop reading aloud."""
+        for notice in self.ids.notice.children:
+            notice.hush()
         for card in list(self.cards.values()):
             card.flush()
 

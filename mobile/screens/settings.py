@@ -39,6 +39,11 @@ class SettingsScreen(PhoneScreen):
                 [(str(m), ui("lock_minutes", minutes=m)) for m in LOCK_AFTER_MIN],
                 str(settings.lock_after_min),
             ),
+            (
+                "syncs_itself",
+                [("yes", ui("yes")), ("no", ui("no"))],
+                "yes" if settings.syncs_itself else "no",
+            ),
         ):
             chips = self.ids[name]
             chips.offer([Choice(value, label) for value, label in choices])
@@ -58,6 +63,8 @@ class SettingsScreen(PhoneScreen):
             settings = dataclasses.replace(settings, language=value)
         elif name == "size":
             settings = dataclasses.replace(settings, font_scale=float(value))
+        elif name == "syncs_itself":
+            settings = dataclasses.replace(settings, syncs_itself=value == "yes")
         elif name == "lock_after":
             settings = dataclasses.replace(settings, lock_after_min=int(value))
         else:

@@ -9,6 +9,7 @@ from kivy.properties import BooleanProperty, ListProperty, NumericProperty, Stri
 from kivy.uix.anchorlayout import AnchorLayout
 
 from mobile.forms.today import SHOWN, today
+from mobile.screens import handed_in  # noqa: F401 - its card stands in the kv
 from mobile.screens.screen import PhoneScreen
 from mobile.screens.states import STATE_LOOKS
 from mobile.storage.records import HouseholdRow
@@ -45,7 +46,9 @@ class TodayScreen(PhoneScreen):
     figure = StringProperty("")
     left = StringProperty("")
     clock_words = StringProperty("")
-    waiting = NumericProperty(0)
+    sent = StringProperty("")
+    """What waits to be sent, or that nothing does: of a phone that never synced neither is true."""
+    sent_icon = StringProperty("check")
     last_sync = StringProperty("")
     has_households = BooleanProperty(True)
     village_code = StringProperty("")
@@ -64,13 +67,22 @@ class TodayScreen(PhoneScreen):
         self.figure = f"{day.done} / {day.total}"
         left = day.total - day.done
         self.left = ui("left_to_visit", count=left) if left else ui("all_visited")
-        self.waiting = day.waiting
-        self.last_sync = phone.last_sync_in_words()
+        self._show_sent(day.waiting, phone.last_sync_in_words())
         self.village_code = day.village_code
         self.village_name = phone.village_name(day.village_code) if day.village_code else ""
+        self.ids.handed_in.show()
         self._show_returned(day.returned)
         self._show_rows("next_door", [day.next_door] if day.next_door else [])
         self._show_rows("drafts", day.drafts)
+
+    def _show_sent(self, waiting: int, last_sync: str) -> None:
+        if waiting:
+            self.sent, self.sent_icon = ui("waiting", count=waiting), "up"
+        elif last_sync:
+            self.sent, self.sent_icon = ui("nothing_waits"), "check"
+        else:
+            self.sent, self.sent_icon = ui("sync_never_short"), "sync"
+        self.last_sync = last_sync
 
     def _show_returned(self, returned: Any) -> None:
         rows = [(one.row, one.reason or ui("returned_see_fields")) for one in returned]

@@ -7,6 +7,7 @@ from typing import Any
 from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
 
 from mobile.forms.matters import matters
+from mobile.screens.handed_in import HandedIn
 from mobile.screens.screen import PhoneScreen
 from mobile.screens.states import MATTER_LOOKS, STATE_LOOKS
 from mobile.storage.records import APPROVED, RETURNED, SYNCED, TO_VISIT
@@ -185,9 +186,12 @@ class VisitScreen(PhoneScreen):
 
     def submit(self) -> None:
         """Hand the visit in, or show what stands in the way."""
-        result = self.phone.visit.submit()
+        visit = self.phone.visit
+        result = visit.submit()
         if result.submitted:
             Toast.say(ui("submitted"))
+            called = self.phone.visit_title()
+            self.phone.handed_in = HandedIn(visit.household_id, visit.village_code, called)
             self.phone.end_visit()
         else:
             self.phone.go("problems")

@@ -53,4 +53,5 @@ def test_both_ports_offer_the_same() -> None:
         "storage_dir", "no_backup_dir", "has_signal", "share", "pick_file", "seal", "unseal",
         "keystore_seal", "keystore_open", "keystore_forget", "hide_from_pictures",
         "take_picture", "qr_texts", "begin_upload", "end_upload", "ask_text",
+        "speak", "speech", "hush",
     }  # fmt: skip
