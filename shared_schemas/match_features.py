@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from shared_schemas import resident_id
@@ -45,23 +46,11 @@ class Features:
 
 def features_of(values: Mapping[str, Any]) -> Features:
     """Return the features of a member's values, with `village_code` and `household_id` beside them."""
-    name = _plain(values.get("name")) or ""
-    surname, given = split_name(name)
-    read = syllables(surname, given)
-    folded = tuple(dialect_folded(syllable) for syllable in read)
-    own = len(surname)
     id18 = id_number(values.get("id_no"))
     day, year, month_day = birth_parts(values.get("birth_date"))
     village, township, county, prefecture = division_prefixes(values.get("village_code"))
     return Features(
-        name=normal_name(name) or None,
-        surname=surname or None,
-        given_name=given or None,
-        # A space keeps xi'an apart from xian.
-        name_pinyin=" ".join(read) or None,
-        given_pinyin=" ".join(read[own:]) or None,
-        name_folded=" ".join(folded) or None,
-        given_folded=" ".join(folded[own:]) or None,
+        *_name_features(_plain(values.get("name")) or ""),
         sex=_plain(values.get("sex")),
         id18=id18,
         is_id_valid=None if id18 is None else resident_id.slip(id18) is None,
@@ -78,10 +67,33 @@ def features_of(values: Mapping[str, Any]) -> Features:
     )
 
 
+_Text = str | None
+_NameFeatures = tuple[_Text, _Text, _Text, _Text, _Text, _Text, _Text]
+
+
+@lru_cache(maxsize=4096)  # names repeat: those of a village, and the few that everybody has
+def _name_features(name: str) -> _NameFeatures:
+    """Return the first features, in their order: those that are a name's alone."""
+    surname, given = split_name(name)
+    read = syllables(surname, given)
+    folded = tuple(dialect_folded(syllable) for syllable in read)
+    own = len(surname)
+    return (
+        normal_name(name) or None,
+        surname or None,
+        given or None,
+        # A space keeps xi'an apart from xian.
+        " ".join(read) or None,
+        " ".join(read[own:]) or None,
+        " ".join(folded) or None,
+        " ".join(folded[own:]) or None,
+    )
+
+
 def id_number(value: Any) -> str | None:
     """Return an ID number as 18 characters, the old form of 15 completed; what is neither as it is."""
     number = re.sub(r"[^0-9A-Z]", "", (_plain(value) or "").upper())
-    if re.fullmatch(r"[0-9]{15}", number):
+    if len(number) == 15 and re.fullmatch(r"[0-9]{15}", number):
         first = f"{number[:6]}19{number[6:]}"
         return first + resident_id.check_character(first)
     return number or None
@@ -108,6 +120,7 @@ def phone_number(value: Any) -> str | None:
     return re.sub(r"^(?:00)?86(?=1[0-9]{10}$)", "", digits) or None
 
 
+@lru_cache(maxsize=1024)
 def division_prefixes(value: Any) -> tuple[str | None, str | None, str | None, str | None]:
     """Return village, township, county and prefecture of a division code, as far as it tells them."""
     code = _plain(value) or ""
@@ -123,4 +136,6 @@ def _plain(value: Any) -> str | None:
     """Return a value as text of half width without space around it, None for nothing."""
     if value is None:
         return None
+    if isinstance(value, str) and value.isascii():  # most are: numbers, dates and codes
+        return value.strip() or None
     return unicodedata.normalize("NFKC", str(value)).strip() or None

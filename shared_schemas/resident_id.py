@@ -8,12 +8,14 @@ from operator import mul
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
+_OF_ZEROS = sum(_WEIGHTS) * ord("0")
+"""What the weighted bytes of 17 zeros come to."""
 _SHAPE = re.compile(r"^\d{17}[\dX]$", re.ASCII)
 
 
 def check_character(first17: str) -> str:
     """Return the check character (ISO 7064 MOD 11-2) of the first 17 digits."""
-    return _CHECKS[sum(map(mul, map(int, first17), _WEIGHTS)) % 11]
+    return _CHECKS[(sum(map(mul, first17.encode(), _WEIGHTS)) - _OF_ZEROS) % 11]
 
 
 def slip(value: str) -> str | None:

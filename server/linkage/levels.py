@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
@@ -57,6 +59,7 @@ _ALSO_FEATURES = [
     for name in Side._fields
     if name not in ("record_id", "relation", "head", "latin", "name_initial", "employer")
 ]
+_also_features = attrgetter(*_ALSO_FEATURES)
 
 
 def side_of(record_id: str, person: Mapping[str, Any], head_name: str | None) -> Side:
@@ -70,10 +73,11 @@ def side_of(record_id: str, person: Mapping[str, Any], head_name: str | None) ->
         latin=name if name and name.isascii() else None,
         name_initial=name[0] if name else None,
         employer=normal_name(str(person.get("work_employer") or "")) or None,
-        **{feature: getattr(features, feature) for feature in _ALSO_FEATURES},
+        **dict(zip(_ALSO_FEATURES, _also_features(features), strict=True)),
     )
 
 
+@lru_cache(maxsize=1024)  # a family has one
 def head_of(name: str | None) -> str | None:
     """Return the name of a head as it is compared."""
     return normal_name(name or "") or None

@@ -22,15 +22,17 @@ from builders import (
     an_id_number,
 )
 from flask import Flask
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from server.services import labour, persons, review
 from server.services.candidates import MOST_PROPOSED, compute_anew, sides_of
 from server.services.labour import Filters
 from server.services.persons import Decision, decide_pair, person_of, unlink
+from server.services.upgrade import MATCHED, upgrade_database
 from server.storage import match_keys
 from server.storage.accounts import Firm, User
 from server.storage.engine import reading, writing
+from server.storage.meta import set_meta_value
 from server.storage.tables import audit, candidate_pair, match_features, match_key, person_link
 from server.storage.tables import review as review_table
 from shared_schemas.changes import Change
@@ -258,9 +260,11 @@ def test_a_failure_in_matching_keeps_nothing_from_being_stored(
     assert "岑小山" not in said
 
 
+@pytest.mark.parametrize("ordinary", [1, 20], ids=["each key counted", "all at once"])
 def test_a_number_that_a_whole_county_shares_finds_nobody(
-    county: County, monkeypatch: pytest.MonkeyPatch
+    county: County, monkeypatch: pytest.MonkeyPatch, ordinary: int
 ) -> None:
+    monkeypatch.setattr(match_keys, "ORDINARY", ordinary)
     monkeypatch.setattr(match_keys, "MOST_SHARING", 2)
     number = an_id_number()
     for i, name in enumerate(("岑大山", "韦二水", "黄三木")):
@@ -303,6 +307,17 @@ def test_what_is_kept_can_be_computed_anew(county: County) -> None:
         assert sides_of(conn, WANGMO, [one.member, other.member]) == kept
     again = county.register(id_no=one.edits[1][2]["id_no"])
     assert any(again.member in pair for pair in county.pairs())
+
+
+def test_keys_of_an_older_version_are_made_anew_by_the_next(county: County) -> None:
+    twice(county)
+    with writing(county.engine) as conn:
+        keys = conn.execute(match_key.select()).all()
+        conn.execute(match_key.update().values(key_hash=func.substr(match_key.c.key_hash, 2, 15)))
+        set_meta_value(conn, MATCHED, "the older version's")
+    upgrade_database(county.engine)
+    with reading(county.engine) as conn:
+        assert {*conn.execute(match_key.select()).all()} == {*keys}
 
 
 def test_twins_and_namesakes_with_numbers_of_their_own_are_not_proposed(county: County) -> None:
