@@ -361,3 +361,19 @@ def test_a_pair_is_merged_without_javascript_and_taken_apart_on_the_persons_page
     page.get_by_role("button", name="撤销合并").click()
     expect(page.get_by_role("status")).to_contain_text("已撤销合并")
     context.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_main_pages_stand_on_one_line_of_a_common_screen(
+    page: Page, world: World, lang: str
+) -> None:
+    sign_in(page, world, "wangmo")
+    page.goto(f"{world.address}/?lang={lang}")
+    page.eval_on_selector_all(  # as in a county's busiest week
+        ".cs-nav .cs-count", "counts => counts.forEach(count => { count.textContent = '1888' })"
+    )
+    tops = page.eval_on_selector_all(
+        ".cs-nav li", "entries => entries.map(entry => entry.offsetTop)"
+    )
+    assert len(tops) >= 10
+    assert len(set(tops)) == 1
