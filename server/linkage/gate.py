@@ -77,8 +77,11 @@ def may_ask(levels: Mapping[str, str | None]) -> bool:
         return agrees and number not in ("two_valid", "different")
     if number == "two_valid":
         return agrees
-    if number == "equal" or name in SOUNDS:
+    if name in SOUNDS:
         return True
+    if number == "equal":
+        # Two strangers with one number are one mistake: the rules tell of it (V03).
+        return birth != "different" or name not in ("surname", "different")
     if name in ALIKE or name == "given_name":
         return birth != "different"
     # A milk-name, or a name after marriage: then the rest must agree.

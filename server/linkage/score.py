@@ -23,8 +23,10 @@ SHIPPED = Path(__file__).with_name("model.json")
 
 AUTOMATIC = 8.0
 """Least match weight (log2) of a link by machine."""
-CANDIDATE = 1.0
-"""Least match weight of a pair that a person is asked about."""
+CANDIDATE = -2.0
+"""Least match weight of a pair that a person is asked about, if `gate.may_ask` lets it through.
+
+So low since most of what the gate leaves is one person: without a number, with a lunar birth date."""
 
 LEAST_U = 1e-6
 """However rare a level is among two people, it is not taken for rarer than this."""

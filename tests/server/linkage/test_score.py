@@ -164,3 +164,17 @@ def test_what_is_left_out_unweighed_gets_through_no_gate() -> None:
             assert not may_link(levels), (left, right)
             assert not may_ask(levels), (left, right)
     assert left_out > 1000
+
+
+def test_two_strangers_with_one_number_are_asked_about_only_where_birth_or_name_agree() -> None:
+    left = side_of(
+        "l", {"id_no": "522399199005040011", "name": "王小山", "birth_date": "1990-05-04"}, None
+    )
+    for name, birth, asked in (
+        ("王小川", "1960-01-02", True),
+        ("李大娥", "1990-05-04", True),
+        ("王大娥", "1960-01-02", False),
+        ("李大娥", "1960-01-02", False),
+    ):
+        other = {"id_no": "522399199005040011", "name": name, "birth_date": birth}
+        assert may_ask(outcomes(left, side_of("r", other, None))) is asked
