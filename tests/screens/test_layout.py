@@ -41,7 +41,7 @@ class Phone:
 
 PHONES = [
     Phone(540, 1170, 1.5, 1.0),
-    Phone(540, 1170, 1.5, 2.0, "sun"),
+    Phone(540, 1170, 1.5, 2.0, "sun", language="ko"),
     Phone(720, 1280, 2.0, 1.0, "dark"),
     Phone(720, 1280, 2.0, 2.0),
     Phone(720, 1280, 2.0, 2.0, language="en"),

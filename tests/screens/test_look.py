@@ -9,7 +9,8 @@ import pytest
 from mobile.settings import LOOKS as CHOSEN_LOOKS
 from mobile.theme import CONTRAST, LOOKS, PAIRS, contrast
 from mobile.widgets.words import drawable, is_drawable, typeset, unbreakable, wrap
-from shared_schemas.locale import _catalogue
+from shared_schemas.locale import _catalogue, korean
+from shared_schemas.records import record_kind
 from tests.screens.driver import Driver
 
 pytestmark = pytest.mark.window
@@ -48,6 +49,13 @@ def test_marks_after_chinese_words_are_printed_full_width():
     assert typeset("a, b (c)") == "a, b (c)"
 
 
+def test_every_question_that_the_phone_asks_has_a_korean_title():
+    for kind in ("household", "member", "consent", "intention"):
+        fields = record_kind(kind).fields.items()
+        asked = [name for name, declared in fields if declared.info.group]
+        assert [name for name in asked if not korean(f"label.{name}")] == []
+
+
 def test_korean_stands_on_the_main_buttons_and_chinese_where_it_has_no_words(
     phone: Callable[..., Driver],
 ):
@@ -57,7 +65,8 @@ def test_korean_stands_on_the_main_buttons_and_chinese_where_it_has_no_words(
     driver.tap_text("새 세대 등록")
     assert driver.sees("다음", exact=True)
     assert driver.question("group_no").label == "촌민소조"
-    assert driver.question("relocated").label == "易地搬迁户"
+    assert driver.question("relocated").label == "이주호 여부"
+    assert driver.sees("住在哪里")
     driver.back()
     driver.app.go("settings")
     driver.tap_text("English")
