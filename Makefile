@@ -1,13 +1,13 @@
 # The front door. `make demo` to try it, `make test` to check it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs pictures apk check-apk lock setup-app setup-dev setup-bench
+.PHONY: help demo test lint bench docs pictures apk check-apk check-python check-desktop lock setup-app setup-dev setup-bench
 
 ARGS ?=
 PYTHON ?= python3
 export PYTHON
 
 help: ## Say what can be made.
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
 
 demo: setup-app ## Server with two invented counties, and the phone app where there is a screen.
 	@.venv/bin/chushan demo $(ARGS)
@@ -36,6 +36,12 @@ apk: ## The Android package, where buildozer and the Android SDK are: see docs/p
 
 check-apk: setup-dev ## What can be checked of the Android package without the SDK.
 	@scripts/check_apk.sh $(ARGS)
+
+check-python: setup-dev ## The phone app under the Python 3.14 of the Android package; needs root.
+	@scripts/check_python.sh $(ARGS)
+
+check-desktop: setup-dev ## The phone app installed by pipx, and opened.
+	@scripts/check_desktop.sh
 
 lock: setup-dev ## Choose versions anew: requirements/*.txt.
 	@scripts/lock.sh

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -130,6 +131,19 @@ def test_every_data_file_of_the_app_goes_into_the_package(spec: configparser.Sec
                 assert is_words or path.suffix[1:] in taken, path
 
 
+def test_every_data_file_of_the_app_goes_into_the_wheel() -> None:
+    """`make check-desktop` installs one; this tells which file would be missing."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]
+    left_out = ("tools", "recipes", "android", "__pycache__")
+    for folder in (MOBILE, ROOT / "shared_schemas"):
+        taken = {path for pattern in patterns[folder.name] for path in folder.glob(pattern)}
+        for path in folder.rglob("*"):
+            is_data = path.suffix not in (".py", ".md", ".spec") and path.is_file()
+            if is_data and not any(part in left_out for part in path.relative_to(folder).parts):
+                assert path in taken, path
+
+
 # Backspace on Android 11 and later -----------------------------------------------------------------
 
 SDL_CLASS = """\
@@ -207,6 +221,8 @@ def test_the_manifest_gets_a_provider_and_the_upload_service_once(package: dict[
     inside = written.split("<application")[1].split("</application>")[0]
     assert inside.count("androidx.core.content.FileProvider") == 1
     assert inside.count('android:foregroundServiceType="dataSync"') == 1
+    before = written.split("<application")[0]
+    assert before.count("android.intent.action.TTS_SERVICE") == 1
 
 
 def test_only_two_folders_can_be_handed_to_other_apps() -> None:
