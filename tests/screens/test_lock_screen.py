@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+import mobile.app
 from mobile.storage import cipher
 from mobile.storage.key import KeyFile
 from shared_schemas import unlock
 from tests.screens.driver import Driver
-from tests.screens.flows import open_village
+from tests.screens.flows import open_village, start_household
 from tests.screens.seed import TODAY, seed
 
 pytestmark = pytest.mark.window
@@ -295,3 +296,26 @@ def test_new_phone_is_enrolled_gets_its_pin_and_then_its_villages(
     finally:
         driver.stop()
         county.stop()
+
+
+def test_an_answer_that_a_sync_keeps_out_is_stored_before_the_lock_shuts(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mobile.app, "LAST_WAIT_S", 0.1)
+    for _ in range(2):
+        press(driver, PIN)
+    driver.until(lambda: driver.screen == "today")
+    open_village(driver, "大湾村")
+    start_household(driver)
+    app = driver.app
+    sync = cipher.connect_encrypted(app.store.path, app.key, timeout_s=0)
+    sync.execute("BEGIN IMMEDIATE")
+    driver.choose("relocated", "是")
+    app.lock()
+    assert not app.is_locked
+    sync.execute("ROLLBACK")
+    app.lock()
+    assert app.is_locked
+    stored = sync.execute("SELECT value FROM draft WHERE field = 'relocated'").fetchone()
+    sync.close()
+    assert stored[0] == "true"
