@@ -193,13 +193,20 @@ def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: i
         return
     for name in kept_kinds(connection):
         column = "id" if kind == name else "household_id"
+        belongs = f'"{column}" = :id'
         if kind == "member" and name == "person":
-            column = "member_id"
+            belongs = "member_id = :id"
         elif kind not in ("household", name):
             continue
+        elif column == "household_id" and is_record_kind(name):
+            # Where the county has it; an own edit may show it in another household.
+            belongs = (
+                "coalesce(json_extract(server, '$.household_id'), household_id) = :id AND"
+                " (household_id = :id OR id IN (SELECT record_id FROM outbox WHERE covered = 0))"
+            )
         connection.execute(
-            f'UPDATE "{name}" SET generation = {GONE} WHERE "{column}" = ? AND seq < ?',  # noqa: S608
-            (record_id, seq),
+            f'UPDATE "{name}" SET generation = {GONE} WHERE {belongs} AND seq < :seq',  # noqa: S608
+            {"id": record_id, "seq": seq},
         )
     # Its own edits are not shown back any more: there is nothing to wait for. Where the record stays
     # all the same, for work that is held, it goes on showing them.
@@ -314,6 +321,9 @@ def finish_pull(connection: sqlite3.Connection) -> None:
     put(connection, "held_spans", [])
 
 
+_NOT_TAKEN_IN = "FROM outbox WHERE covered = 0 AND NOT (state = 'acked' AND seq > 0)"
+
+
 def let_go(connection: sqlite3.Connection) -> None:
     """Delete rows that left the phone's scope or that a pull from the start did not bring again.
 
@@ -323,8 +333,11 @@ def let_go(connection: sqlite3.Connection) -> None:
     for kind in kept_kinds(connection):
         # What came of own edits alone may lack its household; its id begins with that.
         home = "id" if kind == "household" else "household_id"
-        if is_record_kind(kind) and kind != "household":
-            home = "coalesce(household_id, substr(id, 1, 13))"
+        edited = ""
+        if is_record_kind(kind):
+            edited = f" AND id NOT IN (SELECT record_id {_NOT_TAKEN_IN})"
+            if kind != "household":
+                home = "coalesce(household_id, substr(id, 1, 13))"
         # Never while the cadre has it open, nor with an edit of his in it that the county has not
         # taken in: it stays in sight.
         connection.execute(
@@ -332,8 +345,7 @@ def let_go(connection: sqlite3.Connection) -> None:
             f'DELETE FROM "{kind}" WHERE (generation < ? OR coalesce(seq, 0) = 0)'  # noqa: S608
             f" AND {home} NOT IN (SELECT household_id FROM draft)"
             f" AND {home} NOT IN (SELECT household_id FROM position WHERE open = 1)"
-            f" AND {home} NOT IN (SELECT household_id FROM outbox WHERE covered = 0"
-            " AND NOT (state = 'acked' AND seq > 0))",
+            f" AND {home} NOT IN (SELECT household_id {_NOT_TAKEN_IN}){edited}",
             (generation,),
         )
     connection.execute(

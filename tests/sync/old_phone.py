@@ -18,7 +18,7 @@ from unittest import mock
 
 from builders import Phone
 
-from mobile.storage import outbox
+from mobile.storage import database, outbox
 from mobile.sync import client
 from mobile.sync.client import Client
 from shared_schemas import wire
@@ -146,6 +146,7 @@ def of_schema(schema: int) -> Iterator[None]:
         return {**answer, "schema": min(schema, answer["schema"])}
 
     with (
+        mock.patch.object(database, "SCHEMA_VERSION", schema),
         mock.patch.object(outbox, "SCHEMA_VERSION", schema),
         mock.patch.object(outbox, "add", add_lowered),
         mock.patch.object(client, "SCHEMA_VERSION", schema),

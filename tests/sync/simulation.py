@@ -13,7 +13,8 @@ from unittest import mock
 
 from mobile.forms.record_form import RecordForm
 from mobile.forms.visit import Visit
-from mobile.storage import drafts, outbox
+from mobile.storage import drafts, outbox, records
+from mobile.storage.database import get, tick
 from mobile.sync import attempt
 from mobile.sync.attempt import SyncResult
 from mobile.sync.client import AlreadyRunning, SyncError
@@ -23,7 +24,7 @@ from server.services.held import apply_held_change, close_held_change
 from server.services.review import Comment, approve, return_bundle, void
 from server.storage.devices import devices_within, set_device_state
 from server.storage.engine import writing
-from shared_schemas import codes, resident_id
+from shared_schemas import SCHEMA_VERSION, codes, ids, resident_id
 from shared_schemas.errors import ChushanError
 from shared_schemas.fields import (
     Code,
@@ -40,6 +41,7 @@ from shared_schemas.fields import (
     WholeNumber,
 )
 from shared_schemas.fields import Phone as PhoneNumber
+from shared_schemas.records.member import HEAD
 
 from .oracle import KINDS, Broken, Decision, Oracle, declared_values, opened
 from .world import COUNTY, HOME_VILLAGES, REVIEWER, TODAY, TOWNSHIP, VILLAGES, Killed, Phone, World
@@ -103,6 +105,9 @@ class Schedule:
             (self.visit, 26),
             (self.visit_across_a_sync, 8),
             (self.move_household, 3),
+            (self.split_household, 2),
+            (self.change_head, 2),
+            (self.update_app, 1),
             (self.new_household, 4),
             (self.recall, 3),
             (self.sync, 12),
@@ -184,6 +189,59 @@ class Schedule:
         self._note_saw(phone, visit)
         self._hand_in(phone, visit)
         self._after(phone)
+
+    def split_household(self) -> None:
+        """Let some of a family begin a household of its own, which others may be at work on."""
+        phone = self.a_phone()
+        visit = self._open_visit(phone)
+        if visit is None or len(visit.members) < 2:
+            return
+        home, fresh = visit.household_id, ids.household_id(self.world.random.getrandbits(64))
+        leaving = self.random.sample(visit.members, self.random.randrange(1, len(visit.members)))
+        village = visit.household.values["village_code"]
+        address = self._value(KINDS["household"].fields["address"])
+        edits = [("household", fresh, {"village_code": village, "address": address})]
+        for form in visit.records():
+            if form in leaving or form.values.get("member_id") in {m.record_id for m in leaving}:
+                edits.append((form.kind, form.record_id, {"household_id": fresh}))
+        saw = {(form.record_id, "household_id"): home for form in visit.records()}
+        with phone.store.writing() as connection:
+            known = {one.id: one for one in records.shown_records(connection, home)}
+            at_ms = tick(connection, phone.store.clock)
+            changes = [
+                outbox.NewChange(
+                    kind, record_id, values,
+                    known[record_id].epoch if record_id in known else get(connection, "epoch"),
+                    known[record_id].seq if record_id in known else 0, at_ms,
+                )
+                for kind, record_id, values in edits
+            ]  # fmt: skip
+            with phone.app():
+                outbox.add(connection, home, changes)
+        self.oracle.note(phone, saw)
+        self._after(phone)
+
+    def change_head(self) -> None:
+        """Let another member be the head of a household."""
+        phone = self.a_phone()
+        visit = self._open_visit(phone)
+        if visit is None or len(visit.members) < 2:
+            return
+        one, other = self.random.sample(visit.members, 2)
+        one.answer("relation", HEAD)
+        other.answer("relation", "10")
+        self._note_saw(phone, visit)
+        self._hand_in(phone, visit)
+        self._after(phone)
+
+    def update_app(self) -> None:
+        """Put today's app on a phone that has an older one."""
+        older = [p for p in self.world.phones.values() if p.schema != SCHEMA_VERSION]
+        if older:
+            phone = self.random.choice(older)
+            self.log[-1] += f" {phone.name} from {phone.schema}"
+            self.world.update_app(phone)
+            self._after(phone)
 
     def edit_over_a_held_edit(self) -> None:
         """Have an edit held, then let its author write over it what he never saw the county's of."""
@@ -302,9 +360,9 @@ class Schedule:
     def _field(self, form: RecordForm) -> str:
         """Choose a field, the contested ones more often, so that cadres meet."""
         favourites = {
-            "household": ["address", "group_no", "registry_no"],
-            "member": ["name", "skills", "work_employer", "work_wage"],
-            "intention": ["wage_floor", "occupations"],
+            "household": ["address", "group_no", "registry_no", "split_on"],
+            "member": ["name", "skills", "work_employer", "work_wage", "public_post"],
+            "intention": ["wage_floor", "occupations", "lodging"],
             "consent": ["given"],
         }
         if self.random.random() < 0.75 and form.kind in favourites:
@@ -371,7 +429,7 @@ class Schedule:
             for name, value in form.known.values.items()
         } | phone.saw
         try:
-            with mock.patch.object(visit, "blocking", list):
+            with phone.app(), mock.patch.object(visit, "blocking", list):
                 assert visit.submit().submitted
         finally:
             # Killed after the commit, it is handed in all the same.

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from mobile.forms.matters import matters
 from mobile.forms.visit import Visit
@@ -18,7 +19,8 @@ from mobile.storage import outbox, records
 from mobile.storage.database import Store, get, put, tick
 from mobile.storage.outbox import NewChange
 from server.storage import review_pages as queries
-from server.storage.engine import reading
+from server.storage.engine import reading, writing
+from server.storage.tables import device
 from shared_schemas import ids
 from tests.mobile.phones import (
     COUNTY,
@@ -71,6 +73,12 @@ def shown(store: Store, household_id: str, record_id: str) -> dict[str, Any]:
     bundle = records.bundle(store, household_id)
     found: dict[str, Any] = {record["id"]: record for _, record in bundle.records()}
     return found[record_id]
+
+
+def narrow(county: County, user_id: str, scope: str) -> None:
+    """Give the phones of a cadre other villages."""
+    with writing(county.engine) as conn:
+        conn.execute(update(device).where(device.c.user_id == user_id).values(scope=scope))
 
 
 def told(store: Store, household_id: str, lang: str = "zh") -> str:
@@ -302,14 +310,8 @@ def test_household_that_moved_out_of_the_other_cadres_place_has_his_edit_held(
     county: County, one: Store, two: Store, home: str
 ) -> None:
     """The other cadre is in charge of one village only; his edit is kept and can be applied."""
-    from sqlalchemy import update
-
-    from server.storage.engine import writing
-    from server.storage.tables import device
-
     there = another_village(county)
-    with writing(county.engine) as conn:
-        conn.execute(update(device).where(device.c.user_id == "cadre2").values(scope=VILLAGE))
+    narrow(county, "cadre2", VILLAGE)
     sync(two)
     head = members(two, home)[0]
     edit(two, home, "member", head, education="60")
@@ -351,6 +353,29 @@ def test_household_split_keeps_members_together_with_what_was_written_about_them
         assert shown(store, fresh, wife)["relation"] == "02"
     assert waiting(county.engine) == []
     assert page_says(county) == ""
+
+
+def test_member_split_off_a_household_that_moved_away_stays_in_sight_and_no_sum_differs(
+    county: County, one: Store, two: Store, home: str
+) -> None:
+    """What the county has in the household that left is not counted where an own edit shows it."""
+    there = another_village(county)
+    narrow(county, "cadre2", VILLAGE)
+    sync(two)
+    wife, fresh = members(two, home)[1], ids.household_id(0x5A12)
+    edit(two, fresh, "household", fresh, village_code=VILLAGE, address="新屋")
+    edit(two, home, "member", wife, household_id=fresh)
+    edit(one, home, "household", home, village_code=there)
+    sync(one)
+    result = sync(two)
+    assert (result.held, result.is_repaired, result.is_unequal) == (1, False, False)
+    assert members(two, fresh) == [wife]
+    [change] = [row for row in county.changes() if row.outcome == "held"]
+    county.apply_held(change)
+    exchange(two, one)
+    for store in (one, two):
+        assert members(store, fresh) == [wife]
+    assert records.household_row(two, home) is None
 
 
 def test_member_moved_by_both_to_different_households_waits_for_the_county(

@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ from server.storage.engine import open_engine, writing
 from shared_schemas import SCHEMA_VERSION, ids
 from shared_schemas.changes import Change
 from shared_schemas.codes.divisions import Division, demo_divisions
+
+from .old_phone import SCHEMAS, of_schema
 
 COUNTY = "522326"
 START_MS = 1_795_168_800_000
@@ -160,12 +162,18 @@ class Phone:
     saw: dict[tuple[str, str], Any] = field(default_factory=dict)
     """(record, field) → what was shown before the first touch of a draft."""
     revoked: bool = False
+    schema: int = SCHEMA_VERSION
+    """Of the app on the phone."""
     excuse: str = ""
     """Why the phone cannot sync now: "bad_token" after the server forgot it."""
 
     @property
     def path(self) -> Path:
         return self.folder / "chushan.db"
+
+    def app(self) -> AbstractContextManager[None]:
+        """Have the code of the phone behave as the app that is on it."""
+        return nullcontext() if self.schema == SCHEMA_VERSION else of_schema(self.schema)
 
 
 class _Connection(sqlite3.Connection):
@@ -326,11 +334,15 @@ class World:
             folder = self.root / f"phone{i}"
             folder.mkdir()
             shutil.copy(self.root / f"phone{i}.template", folder / "chushan.db")
-            self.phones[f"phone{i}"] = self._open(f"phone{i}")
+            schema = SCHEMA_VERSION if self.random.random() < 0.8 else self.random.choice(SCHEMAS)
+            with sqlite3.connect(folder / "chushan.db") as connection:
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(schema),))
+            connection.close()
+            self.phones[f"phone{i}"] = self._open(f"phone{i}", schema=schema)
 
     # Phones
 
-    def _open(self, name: str, offset_ms: int = 0) -> Phone:
+    def _open(self, name: str, offset_ms: int = 0, schema: int = SCHEMA_VERSION) -> Phone:
         folder = self.root / name
         phone = Phone.__new__(Phone)
 
@@ -340,19 +352,29 @@ class World:
         def clock() -> int:
             return self.now_ms + phone.clock_offset_ms + seconds * 1000
 
-        phone.__init__(name, folder, clock, None, offset_ms)  # type: ignore[misc,arg-type]
+        phone.__init__(  # type: ignore[misc]
+            name, folder, clock, None, offset_ms, schema=schema  # type: ignore[arg-type]
+        )  # fmt: skip
         phone.store = self._store(phone)
         return phone
 
     def _store(self, phone: Phone) -> Store:
-        return open_store(
-            phone.path, clock=phone.clock, no_backup_path=phone.folder / "only_here" / "incarnation"
-        )
+        with phone.app():
+            return open_store(
+                phone.path,
+                clock=phone.clock,
+                no_backup_path=phone.folder / "only_here" / "incarnation",
+            )
 
     def reopen(self, phone: Phone) -> None:
         """Start the app again."""
         phone.store.close()
         phone.store = self._store(phone)
+
+    def update_app(self, phone: Phone) -> None:
+        """Put today's app on a phone, over whatever the older one has left there."""
+        phone.schema = SCHEMA_VERSION
+        self.reopen(phone)
 
     def save_phone(self, phone: Phone, path: Path) -> None:
         """Back a phone up as Android does: the database, not the file that backups leave out."""
@@ -367,6 +389,8 @@ class World:
         if not same_phone:
             shutil.rmtree(phone.folder / "only_here", ignore_errors=True)
         shutil.copy(path, phone.path)
+        # No phone goes back to an older app than the one that wrote its backup.
+        phone.schema = max(phone.schema, _schema_of(phone.path))
         phone.store = self._store(phone)
 
     def clone(self, phone: Phone, name: str, *, whole: bool) -> Phone:
@@ -376,7 +400,7 @@ class World:
         self._copy_file(phone.path, folder / "chushan.db")
         if whole:
             shutil.copytree(phone.folder / "only_here", folder / "only_here")
-        made = self._open(name, phone.clock_offset_ms)
+        made = self._open(name, phone.clock_offset_ms, phone.schema)
         made.saw = dict(phone.saw)
         made.revoked = phone.revoked
         self.phones[name] = made
@@ -389,12 +413,14 @@ class World:
                 conn, user_id=user_id, scope=scope, made_by=None, now_ms=self.now_ms
             )
         self.speaking = phone.name
-        enrolment.enrol(phone.store, enrolment.parse_enrolment(enrolment_text(URL, code)))
+        with phone.app():
+            enrolment.enrol(phone.store, enrolment.parse_enrolment(enrolment_text(URL, code)))
 
     def sync(self, phone: Phone) -> SyncResult:
         """Let a phone sync over the link as it is now."""
         self.speaking = phone.name
-        result = sync_once(phone.store)
+        with phone.app():
+            result = sync_once(phone.store)
         if result.error is not None and getattr(result.error, "code", "") == "bad_token":
             phone.excuse = "bad_token"
         return result
@@ -575,6 +601,13 @@ def _response(
     made.url = URL + request.target
     made.request = requests.Request(request.method, made.url).prepare()
     return made
+
+
+def _schema_of(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    [(schema,)] = connection.execute("SELECT value FROM meta WHERE key = 'schema'")
+    connection.close()
+    return int(schema)
 
 
 def _a_family(serial: int) -> list[tuple[str, str, dict[str, Any]]]:
