@@ -39,7 +39,7 @@ def replayed(hash_seed: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", TOLD, *SEEDS],
         cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": "tests"},
         capture_output=True,
         text=True,
         check=True,
