@@ -513,7 +513,9 @@ def _reason_to_hold(work: _Work, edit: _Edit, draft: _Draft | None) -> HeldReaso
             return HeldReason.INVALID  # a household without a village is in nobody's scope
         villages = {str(wanted), str(present or wanted)}
     else:
-        home = values.get("household_id") or (draft.household_id if draft else None)
+        home = values.get("household_id", draft.household_id if draft else None)
+        if home is None and draft is not None:
+            return HeldReason.INVALID  # a record of nobody's household is in nobody's scope either
         household = work.drafts.get((HOUSEHOLD, str(home)))
         if home is None or household is None or household.version is None:
             return HeldReason.MISSING_HOUSEHOLD

@@ -77,6 +77,27 @@ def test_a_withdrawal_stands_whatever_another_phone_toggles_unseen(
     assert value(engine, "consent", consent, "given") is False
 
 
+def test_a_record_that_is_to_belong_to_no_household_is_held_and_the_push_answered(
+    app: Flask, engine: Engine
+) -> None:
+    phone, family = a_phone(app, engine), a_family()
+    phone.submit(family)
+    answers = phone.push(
+        changes(
+            [
+                ("member", family.member, {"household_id": None, "work_employer": "甲"}),
+                ("household", family.household, {"address": "坡上"}),
+            ],
+            first=phone.n + 1,
+        )
+    )["outcomes"]
+    assert [(one["outcome"], one.get("reason")) for one in answers] == [
+        ("held", "invalid"),
+        ("applied", None),
+    ]
+    assert value(engine, "member", family.member, "household_id") == family.household
+
+
 def test_a_third_value_written_between_two_edits_of_a_conflict_is_kept(
     app: Flask, engine: Engine, clock: Clock
 ) -> None:
