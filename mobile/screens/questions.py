@@ -16,9 +16,15 @@ from mobile.storage.pinyin import matches
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
 from mobile.widgets.choice import Choice, Place
-from mobile.widgets.question import QuestionCard
+from mobile.widgets.question import PadControl, QuestionCard, TextControl
 from shared_schemas.locale import text
 from shared_schemas.records import record_kind
+
+MOVES_ON_AFTER_S = 0.4
+"""The last answer of a step stays before the eyes so long; then the next step opens."""
+
+ONE_TOUCH = frozenset({"flag", "code"})
+"""Questions of which one touch is the whole answer."""
 
 
 class QuestionsScreen(PhoneScreen):
@@ -37,6 +43,7 @@ class QuestionsScreen(PhoneScreen):
         super().__init__(**kwargs)
         self.step: Step | None = None
         self.cards: dict[str, QuestionCard] = {}
+        self._moving_on = Clock.create_trigger(lambda _: self.next(), MOVES_ON_AFTER_S)
 
     # What the controls need (mobile.widgets.question.Answers).
 
@@ -46,9 +53,15 @@ class QuestionsScreen(PhoneScreen):
         return self.phone.visit.today
 
     def answer(self, name: str, value: Any) -> None:
-        """Store an answer at once, and show what follows from it."""
+        """Store an answer at once, and show what follows from it.
+
+        The answer that was the last one open on this step leads on by itself.
+        """
+        is_first_answer = self.form.values.get(name) is None
         self.form.answer(name, value)
         self._stored(name)
+        if is_first_answer and self.cards[name].question.widget in ONE_TOUCH and self._is_settled():
+            self._moving_on()
 
     def typed(self, name: str, typed: str) -> None:
         """Store typed text."""
@@ -62,6 +75,20 @@ class QuestionsScreen(PhoneScreen):
         else:
             self.form.clear(name)
         self._stored(name)
+
+    def keys_closed(self, name: str) -> None:
+        """Give the keyboard to the next question, where it is needed, typed and open.
+
+        Nothing moves while something is said about the number: it is to be read first.
+        """
+        names = list(self.cards)
+        if name not in names or self.cards[name].message or self.cards[name].notice:
+            return
+        card = self.cards.get(next(iter(names[names.index(name) + 1 :]), ""))
+        if card is None or not card.is_required or card.question.value is not None:
+            return
+        if isinstance(card.control, TextControl) and not card.question.locked:
+            card.control.begin()
 
     def verdict(self, name: str, typed: str) -> str:
         """Return what is wrong with typed text, in words."""
@@ -97,9 +124,18 @@ class QuestionsScreen(PhoneScreen):
         return self.phone.visit.record(self.step.record_id)
 
     def enter(
-        self, step: Step | None = None, field: str = "", show_missing: bool = False, **_: Any
+        self,
+        step: Step | None = None,
+        field: str = "",
+        show_missing: bool = False,
+        is_new: bool = False,
+        **_: Any,
     ) -> None:
-        """Show a step; `field` is where to look first. Gaps show once “next” was refused here."""
+        """Show a step; `field` is where to look first. Gaps show once “next” was refused here.
+
+        With somebody who `is_new` the keys of his number are open at once.
+        """
+        self._moving_on.cancel()
         if step is not None:
             self.step = step
         steps = self.phone.visit.steps(theme.lang)
@@ -124,6 +160,25 @@ class QuestionsScreen(PhoneScreen):
         commented = next((name for name, card in self.cards.items() if card.comment), "")
         if field or commented:
             self.look_at(field or commented)
+        if is_new:
+            Clock.schedule_once(lambda _: self._open_keys(), 0)
+
+    def _open_keys(self) -> None:
+        card = next(iter(self.cards.values()), None)
+        if card is not None and isinstance(card.control, PadControl):
+            card.control.open()
+
+    @property
+    def moves_on(self) -> bool:
+        """Whether the next step opens by itself in a moment."""
+        return bool(self._moving_on.is_triggered)
+
+    def _is_settled(self) -> bool:
+        """Whether all that is asked here has an answer of the cadre's own and nothing is said about it."""
+        return not self.form.guesses and not any(
+            card.question.value is None or card.message or card.notice or card.comment
+            for card in self.cards.values()
+        )
 
     def _place_in(self, steps: list[Step]) -> int:
         """Return where our step stands among the steps; the first when it is asked no more."""
@@ -190,6 +245,7 @@ class QuestionsScreen(PhoneScreen):
     def _stored(self, name: str) -> None:
         self.phone.visit.position = Position(self.step.record_id, self.step.group, name)
         self.may_skip = False
+        self._moving_on.cancel()
         self.refresh()
 
     def refuse_rest(self) -> None:
@@ -197,6 +253,8 @@ class QuestionsScreen(PhoneScreen):
         names = list(self.unsaid)
         self.form.refuse_all(names)
         self._stored(names[-1])
+        if self._is_settled():
+            self._moving_on()
 
     def look_at(self, field: str) -> None:
         """Scroll to a field once it has its place."""
@@ -209,7 +267,8 @@ class QuestionsScreen(PhoneScreen):
         Clock.schedule_once(scroll, 0.05)
 
     def flush(self) -> None:
-        """Store typed text that waits, and stop reading aloud."""
+        """Store typed text that waits, and stop reading aloud; what was to move on by itself stays."""
+        self._moving_on.cancel()
         for notice in self.ids.notice.children:
             notice.hush()
         for card in list(self.cards.values()):

@@ -14,6 +14,11 @@ from mobile.widgets import entry, load_kv  # noqa: F401 - the entry's rules stan
 from mobile.widgets.entry import SAVED_AFTER_S
 from mobile.widgets.kit import Pressable, Sheet
 
+CLOSES_AFTER_S = 0.3
+"""A number that is complete and right stays before the eyes so long; then its keys close."""
+
+MOBILE_DIGITS = 11
+
 
 @dataclass(frozen=True, slots=True)
 class Pad:
@@ -65,7 +70,8 @@ class Keypad(Sheet):
     """A number being typed. `on_typed` gets it within half a second, `on_done` when it is finished.
 
     `verdict(text)` gives the words for what is wrong with a finished number, or "". The number of
-    an ID card is judged as soon as it is full, the others on "完成".
+    an ID card is judged as soon as it is full, the others on "完成". A number to which the last key
+    was pressed and in which nothing is wrong closes its keys; a landline or an amount has no last key.
     """
 
     typed = StringProperty("")
@@ -92,6 +98,7 @@ class Keypad(Sheet):
         self.today = today
         self._handed = typed
         self._pause = Clock.create_trigger(lambda _: self.flush(), SAVED_AFTER_S)
+        self._closing = Clock.create_trigger(lambda _: self.finish(), CLOSES_AFTER_S)
         super().__init__(kind=kind, **kwargs)
         if not today:
             self.ids.last_line.remove_widget(self.ids.today)
@@ -105,17 +112,21 @@ class Keypad(Sheet):
 
     def press(self, key: str) -> None:
         """Take a key."""
+        self._closing.cancel()
         if key == "⌫":
             self.typed = self.typed[:-1]
         elif key and len(self.typed) < self.pad.most:
             self.typed += key
+            self._close_if_complete()
 
     def take_today(self) -> None:
         """Fill in today's date."""
         self.typed = self.today.replace("-", "")
+        self._close_if_complete()
 
     def clear(self) -> None:
         """Start again."""
+        self._closing.cancel()
         self.typed = ""
 
     def on_typed(self, _: object, typed: str) -> None:
@@ -126,6 +137,16 @@ class Keypad(Sheet):
         self.count = f"{len(typed)} / {self.pad.most}" if self.kind == "resident_id" else ""
         if self.value != self._handed:
             self._pause()
+
+    def _close_if_complete(self) -> None:
+        """Close soon, where no key is missing; what is wrong with the number keeps it open."""
+        most = self.pad.most
+        if self.kind == "phone":
+            is_complete = self.typed.startswith("1") and len(self.typed) == MOBILE_DIGITS
+        else:
+            is_complete = self.kind in ("resident_id", "day") and len(self.typed) == most
+        if is_complete and not self.verdict(self.value):
+            self._closing()
 
     @property
     def value(self) -> str:
@@ -147,6 +168,7 @@ class Keypad(Sheet):
 
     def on_dismiss(self) -> None:
         """Hand on the number however the sheet was closed."""
+        self._closing.cancel()
         self._pause.cancel()
         self._handed = self.value
         self.on_done(self.value)

@@ -58,6 +58,9 @@ class Answers(Protocol):
     def finds(self, choice: Choice, typed: str) -> bool:
         """Tell whether a choice is meant by typed words or initials."""
 
+    def keys_closed(self, name: str) -> None:
+        """Go on to what is typed next, now that the keys of a question are closed."""
+
 
 class QuestionCard(Card):
     """A question with everything that belongs beside it."""
@@ -146,6 +149,10 @@ class TextControl(Control):
         self.entry.disabled = bool(question.locked)
         self.entry.show("" if question.value is None else str(question.value))
 
+    def begin(self) -> None:
+        """Take the keyboard."""
+        self.entry.ids.text_input.focus = True
+
     def flush(self) -> None:
         self.entry.flush()
 
@@ -188,12 +195,12 @@ class PadControl(Control):
     def _done(self, name: str, text: str) -> None:
         """Store what was typed and is not stored yet; looking at a number is no edit."""
         self.sheet = None
-        if text == self._stored():
-            return
-        if text:
-            self.answers.typed(name, text)
-        else:
-            self.answers.clear(name)
+        if text != self._stored():
+            if text:
+                self.answers.typed(name, text)
+            else:
+                self.answers.clear(name)
+        self.answers.keys_closed(name)
 
     def flush(self) -> None:
         if self.sheet:

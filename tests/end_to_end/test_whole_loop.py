@@ -208,7 +208,7 @@ def answer_everything(phone: Driver) -> None:
         while (question := _next_unanswered(phone)) is not None:
             _answer(phone, question)
             phone.settle(0.05)
-        phone.tap_text("下一步")
+        phone.go_on()
     raise AssertionError(f"no end of questions: {phone.words()}")
 
 
@@ -310,7 +310,7 @@ def _visit_and_return(phone: Driver, county: Page, office: Office) -> None:
     for _ in WRONG_PHONE:
         phone.tap(phone.find(kind="Key", where=lambda key: key.icon == "backspace"))
     phone.type(RIGHT_PHONE)
-    phone.tap_text("完成")
+    phone.close_keys()
     phone.back()
     phone.tap_text("提交")
     phone.back()

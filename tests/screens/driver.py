@@ -31,6 +31,7 @@ from kivy.uix.widget import Widget
 
 from mobile.app import ChushanApp
 from mobile.settings import Settings
+from mobile.widgets.keypad import CLOSES_AFTER_S
 
 __all__ = ["Driver", "window"]
 
@@ -230,15 +231,41 @@ class Driver:
             self.pump(1)
 
     def fill(self, name: str, text: str) -> None:
-        """Answer a question by typing: touch its field, type, finish."""
+        """Answer a question by typing: touch its field, type, finish; what is open by itself costs no touch."""
+        pad = next((w for w in self.layers() if _is_kind(w, "Keypad")), None)
+        if pad is not None:
+            asked = self.app.manager.current_screen.cards[name].question
+            if asked.widget != pad.kind:
+                self.tap_icon("关闭" if self.app.settings.language == "zh" else "Close")
+                pad = None
+        if pad is not None:
+            self.type(text)
+            self.close_keys()
+            return
         card = self.question(name)
         entries = [w for w in _walk(card) if isinstance(w, TextInput)]
-        self.tap(entries[0] if entries else self.find(kind="PickField", within=card))
+        if not (entries and entries[0].focus):
+            self.tap(entries[0] if entries else self.find(kind="PickField", within=card))
         self.type(text)
         if entries:
             self.blur()
         else:
+            self.close_keys()
+
+    def close_keys(self) -> None:
+        """Touch “完成”, where the keys do not close by themselves."""
+        self.settle(CLOSES_AFTER_S + 0.1)
+        if any(_is_kind(w, "Keypad") for w in self.layers()):
             self.tap_text("完成" if self.app.settings.language == "zh" else "Done")
+
+    def go_on(self) -> None:
+        """Touch “下一步”, where the app does not move on by itself."""
+        screen = self.app.manager.current_screen
+        if getattr(screen, "moves_on", False):
+            self.until(lambda: not screen.moves_on)
+            self.settle()
+        else:
+            self.tap_text("下一步" if self.app.settings.language == "zh" else "Next")
 
     def choose(self, name: str, *labels: str) -> None:
         """Answer a question by its choices: chips, or the sheet behind the field."""

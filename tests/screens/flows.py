@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 
 from tests.screens.driver import Driver, plain
 
-NEXT = "下一步"
-
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -56,15 +54,15 @@ def answer_household(driver: Driver, phone: str = "13912345678") -> None:
     """From the first question of a household to the overview."""
     driver.fill("group_no", "三组")
     see_to(driver, "relocated", "否")
-    driver.tap_text(NEXT)
+    driver.go_on()
     driver.choose("category", "一般农户")
     driver.tap_text("这2项都选“否”")
-    driver.tap_text(NEXT)
+    driver.go_on()
     driver.fill("phone", phone)
-    driver.tap_text(NEXT)
-    driver.tap_text(NEXT)  # income is asked but not needed
+    driver.go_on()
+    driver.go_on()  # income is asked but not needed
     see_to(driver, "survey_mode", "入户")
-    driver.tap_text(NEXT)
+    driver.go_on()
     driver.until(lambda: driver.screen == "visit")
 
 
@@ -88,15 +86,15 @@ def answer_member(driver: Driver, person: Person) -> None:
     if not person.id_no:
         driver.choose("sex", person.sex)
         driver.fill("birth_date", person.birth)
-    driver.tap_text(NEXT)
+    driver.go_on()
     see_to(driver, "relation", person.relation)
     see_to(driver, "lives_here", "是")
     if person.phone:
         driver.fill("phone", person.phone)
-    driver.tap_text(NEXT)
+    driver.go_on()
     if person.is_child:
         see_to(driver, "in_school", person.in_school)
-        driver.tap_text(NEXT)
+        driver.go_on()
         return
     _choose_all(
         driver,
@@ -108,12 +106,12 @@ def answer_member(driver: Driver, person: Person) -> None:
             ("speaks_mandarin", "会"),
         ],
     )
-    driver.tap_text(NEXT)
+    driver.go_on()
     _choose_all(driver, [("health", "健康"), ("labour_ability", "普通劳动力")])
-    driver.tap_text(NEXT)
-    driver.tap_text(NEXT)  # no skills
+    driver.go_on()
+    driver.go_on()  # no skills
     driver.choose("work_form", person.work)
-    driver.tap_text(NEXT)
+    driver.go_on()
 
 
 def answer_consents(driver: Driver) -> None:
@@ -121,7 +119,7 @@ def answer_consents(driver: Driver) -> None:
     for _ in range(2):
         driver.choose("given", "同意")
         see_to(driver, "method", "签字照片")
-        driver.tap_text(NEXT)
+        driver.go_on()
 
 
 def answer_wishes(driver: Driver, person: Person) -> None:
@@ -129,17 +127,17 @@ def answer_wishes(driver: Driver, person: Person) -> None:
     driver.choose("wants_job", person.wants)
     if person.wants == "不想":
         driver.choose("not_leaving_reason", "照顾孩子")
-        driver.tap_text(NEXT)
+        driver.go_on()
     else:
-        driver.tap_text(NEXT)
+        driver.go_on()
         _choose_all(driver, [("reach", "省外"), ("together_with", "否")])
-        driver.tap_text(NEXT)
+        driver.go_on()
         driver.choose("occupations", "缝纫", "装配")
-        driver.tap_text(NEXT)
+        driver.go_on()
         driver.fill("wage_floor", "4500")
-        driver.tap_text(NEXT)
+        driver.go_on()
     driver.tap_text("这4项都选“否”")
-    driver.tap_text(NEXT)
+    driver.go_on()
 
 
 def register_family(driver: Driver, people: Iterable[Person] = FAMILY) -> None:

@@ -249,9 +249,7 @@ def test_a_day_leaves_nothing_personal_in_logs_file_names_or_files(
     start_household(driver)
     answer_household(driver, "13912345678")
     driver.tap_text("加一位家庭成员")
-    driver.tap(driver.find(kind="PickField", within=driver.question("id_no")))
-    driver.type(id_no)
-    driver.tap_text("完成")
+    driver.fill("id_no", id_no)
     driver.fill("name", name)
     assert driver.app.visit.members[0].values["name"] == name
     driver.app.go("sync", start=True)  # no signal

@@ -15,10 +15,17 @@ from kivy.metrics import dp
 
 from mobile.storage.records import bundle, households
 from mobile.theme import MAIN_BUTTON
+from mobile.widgets.keypad import CLOSES_AFTER_S
 from shared_schemas import records
 from shared_schemas.fields import Text
 from tests.screens.driver import Driver
-from tests.screens.flows import open_village, start_household
+from tests.screens.flows import (
+    FAMILY,
+    answer_household,
+    answer_member,
+    open_village,
+    start_household,
+)
 from tests.screens.seed import TODAY, seed
 
 pytestmark = pytest.mark.window
@@ -52,7 +59,7 @@ def test_what_is_wrong_stands_beside_its_field(phone: Callable[..., Driver]):
     driver.tap(driver.find(kind="PickField", within=card))
     driver.tap_icon("清空")
     driver.type("522399199303121129")
-    driver.tap_text("完成")
+    driver.until(lambda: not driver.sees("完成", exact=True))  # a right number closes its keys
     assert driver.question("birth_date").question.value == "1993-03-12"
     assert not driver.question("id_no").message
 
@@ -75,6 +82,50 @@ def test_what_is_likely_is_chosen_and_stored_only_when_gone_on_with(phone: Calla
     driver.tap_text("上一步")
     driver.choose("relocated", "是")
     assert household.drafts["relocated"].value is True
+
+
+def test_a_right_number_closes_its_keys_and_the_name_is_typed_next(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    driver.back()
+    driver.tap_text("加一位家庭成员")
+    assert driver.find(kind="Keypad")  # of somebody new, the number comes first
+    driver.type("510899198807041157")
+    driver.settle(CLOSES_AFTER_S + 0.2)
+    assert driver.find("校验位不符", exact=False, within=driver.find(kind="Keypad"))
+    driver.tap(driver.find(kind="Key", where=lambda key: key.icon == "backspace"))
+    driver.type("6")
+    driver.until(lambda: not driver.sees("完成", exact=True))
+    assert driver.find(kind="Typed", within=driver.question("name")).focus
+    driver.type("韦大山")
+    driver.blur()
+    member = driver.app.visit.members[0].values
+    assert (member["name"], member["birth_date"]) == ("韦大山", "1988-07-04")
+
+
+def test_the_last_answer_leads_on_but_never_past_something_likely(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    answer_household(driver)
+    driver.tap_text("加一位家庭成员")
+    answer_member(driver, FAMILY[0])
+    screen = driver.app.manager.current_screen
+    first = screen.step
+    driver.choose("given", "同意")
+    assert not screen.moves_on  # how he agreed is still open
+    driver.choose("method", "签字照片")
+    assert screen.moves_on
+    assert driver.question("method").question.shown == "签字照片"  # seen before it moves
+    driver.until(lambda: screen.step.record_id != first.record_id)
+    driver.choose("given", "同意")
+    assert driver.question("method").question.notice  # likely, as before: he is to look at it
+    assert not screen.moves_on
+    driver.tap_text("上一步")
+    driver.choose("given", "不同意")  # an answer that is mended stays in sight
+    assert not screen.moves_on
+    assert screen.step.record_id == first.record_id
 
 
 def test_the_button_that_leads_on_is_always_at_the_same_place(phone: Callable[..., Driver]):
@@ -101,7 +152,7 @@ def test_what_came_back_is_mended_where_the_reviewer_spoke(phone: Callable[..., 
     driver.tap(driver.find(kind="PickField", within=card))
     driver.tap_icon("清空")
     driver.type("13900139000")
-    driver.tap_text("完成")
+    driver.close_keys()
     driver.back()
     driver.tap_text("提交")
     driver.until(lambda: driver.screen == "today")
