@@ -23,6 +23,8 @@ from shared_schemas.records import record_kind
 MOVES_ON_AFTER_S = 0.4
 """The last answer of a step stays before the eyes so long; then the next step opens."""
 
+BEGINS_AFTER_S = 0.1
+
 ONE_TOUCH = frozenset({"flag", "code"})
 """Questions of which one touch is the whole answer."""
 
@@ -62,6 +64,8 @@ class QuestionsScreen(PhoneScreen):
         self._stored(name)
         if is_first_answer and self.cards[name].question.widget in ONE_TOUCH and self._is_settled():
             self._moving_on()
+        elif is_first_answer:
+            self.type_next(name)
 
     def typed(self, name: str, typed: str) -> None:
         """Store typed text."""
@@ -76,19 +80,25 @@ class QuestionsScreen(PhoneScreen):
             self.form.clear(name)
         self._stored(name)
 
-    def keys_closed(self, name: str) -> None:
-        """Give the keyboard to the next question, where it is needed, typed and open.
+    def type_next(self, name: str) -> None:
+        """Give the keys to the next question that is needed and open, where it is typed.
 
         Nothing moves while something is said about the number: it is to be read first.
         """
         names = list(self.cards)
         if name not in names or self.cards[name].message or self.cards[name].notice:
             return
-        card = self.cards.get(next(iter(names[names.index(name) + 1 :]), ""))
-        if card is None or not card.is_required or card.question.value is not None:
+        open_cards = (
+            card
+            for card in map(self.cards.__getitem__, names[names.index(name) + 1 :])
+            if card.is_required and card.question.value is None
+        )
+        card = next(open_cards, None)
+        if card is None:
             return
-        if isinstance(card.control, TextControl) and not card.question.locked:
-            card.control.begin()
+        if isinstance(card.control, TextControl | PadControl) and not card.question.locked:
+            # The touch that brought us here ends first: its end takes the keyboard away.
+            Clock.schedule_once(lambda _: card.control.begin(), BEGINS_AFTER_S)
 
     def verdict(self, name: str, typed: str) -> str:
         """Return what is wrong with typed text, in words."""
@@ -166,7 +176,7 @@ class QuestionsScreen(PhoneScreen):
     def _open_keys(self) -> None:
         card = next(iter(self.cards.values()), None)
         if card is not None and isinstance(card.control, PadControl):
-            card.control.open()
+            card.control.begin()
 
     @property
     def moves_on(self) -> bool:

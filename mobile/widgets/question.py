@@ -58,8 +58,8 @@ class Answers(Protocol):
     def finds(self, choice: Choice, typed: str) -> bool:
         """Tell whether a choice is meant by typed words or initials."""
 
-    def keys_closed(self, name: str) -> None:
-        """Go on to what is typed next, now that the keys of a question are closed."""
+    def type_next(self, name: str) -> None:
+        """Go on to what is typed next, now that a question is answered."""
 
 
 class QuestionCard(Card):
@@ -175,6 +175,11 @@ class PadControl(Control):
         self.field.words = grouped(typed) if typed and question.widget != "day" else _day(typed)
         self.field.hint = ui(f"type_{question.widget}")
 
+    def begin(self) -> None:
+        """Show the keys, unless they are gone from the screen or open already."""
+        if self.sheet is None and self.get_root_window():
+            self.open()
+
     def open(self) -> None:
         """Show the keys."""
         name = self.question.name
@@ -200,7 +205,7 @@ class PadControl(Control):
                 self.answers.typed(name, text)
             else:
                 self.answers.clear(name)
-        self.answers.keys_closed(name)
+        self.answers.type_next(name)
 
     def flush(self) -> None:
         if self.sheet:

@@ -213,7 +213,7 @@ def answer_everything(phone: Driver) -> None:
 
 
 def _next_unanswered(phone: Driver) -> str | None:
-    for widget in phone.widgets():
+    for widget in phone.widgets(phone.app.manager.current_screen):
         if type(widget).__name__ == "QuestionCard":
             unanswered = widget.question.value in (None, "", [])
             if unanswered and widget.name in ANSWERS:

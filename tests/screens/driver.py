@@ -237,6 +237,7 @@ class Driver:
             asked = self.app.manager.current_screen.cards[name].question
             if asked.widget != pad.kind:
                 self.tap_icon("关闭" if self.app.settings.language == "zh" else "Close")
+                self.settle()  # the next question takes the keyboard
                 pad = None
         if pad is not None:
             self.type(text)

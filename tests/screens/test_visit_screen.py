@@ -97,7 +97,8 @@ def test_a_right_number_closes_its_keys_and_the_name_is_typed_next(phone: Callab
     driver.tap(driver.find(kind="Key", where=lambda key: key.icon == "backspace"))
     driver.type("6")
     driver.until(lambda: not driver.sees("完成", exact=True))
-    assert driver.find(kind="Typed", within=driver.question("name")).focus
+    name = driver.find(kind="Typed", within=driver.question("name"))
+    driver.until(lambda: name.focus)
     driver.type("韦大山")
     driver.blur()
     member = driver.app.visit.members[0].values
