@@ -183,30 +183,32 @@ def _store_persons(
     )
 
 
+_NOT_TAKEN_IN = "FROM outbox WHERE covered = 0 AND NOT (state = 'acked' AND seq > 0)"
+"""Own edits that wait to be sent, or are held."""
+
+
 def _let_leave(connection: sqlite3.Connection, kind: str, record_id: str, seq: int) -> None:
     """Take a record out of sight that left this phone's scope; a household takes along what is its own.
 
-    What has work of the cadre in it that the county has not taken in stays until it has
-    (`let_go`).
+    What belongs to it comes by name as well, but not from a county that let it leave long ago. What
+    has work of the cadre in it that the county has not taken in stays until it has (`let_go`).
     """
     if not is_record_kind(kind):
         return
     for name in kept_kinds(connection):
         column = "id" if kind == name else "household_id"
-        belongs = f'"{column}" = :id'
         if kind == "member" and name == "person":
-            belongs = "member_id = :id"
+            column = "member_id"
         elif kind not in ("household", name):
             continue
-        elif column == "household_id" and is_record_kind(name):
-            # Where the county has it; an own edit may show it in another household.
-            belongs = (
-                "coalesce(json_extract(server, '$.household_id'), household_id) = :id AND"
-                " (household_id = :id OR id IN (SELECT record_id FROM outbox WHERE covered = 0))"
-            )
+        elsewhere = ""
+        if column == "household_id" and is_record_kind(name):
+            # Such an edit may show it in a household that is not where the county has it.
+            elsewhere = f" AND id NOT IN (SELECT record_id {_NOT_TAKEN_IN})"
         connection.execute(
-            f'UPDATE "{name}" SET generation = {GONE} WHERE {belongs} AND seq < :seq',  # noqa: S608
-            {"id": record_id, "seq": seq},
+            f'UPDATE "{name}" SET generation = {GONE}'  # noqa: S608
+            f' WHERE "{column}" = ? AND seq < ?{elsewhere}',
+            (record_id, seq),
         )
     # Its own edits are not shown back any more: there is nothing to wait for. Where the record stays
     # all the same, for work that is held, it goes on showing them.
@@ -319,9 +321,6 @@ def finish_pull(connection: sqlite3.Connection) -> None:
     """Note that everything was pulled."""
     put(connection, "full_pull", False)
     put(connection, "held_spans", [])
-
-
-_NOT_TAKEN_IN = "FROM outbox WHERE covered = 0 AND NOT (state = 'acked' AND seq > 0)"
 
 
 def let_go(connection: sqlite3.Connection) -> None:

@@ -540,15 +540,21 @@ def _move_children(work: _Work) -> None:
         if kind == HOUSEHOLD and draft.village_before not in (None, draft.village_code)
     }
     for record in records_of_households(work.conn, work.county, moved):
-        draft = work.drafts.get((record.kind, record.id)) or _take_up(work, record)
-        draft.village_code = work.drafts[HOUSEHOLD, record.household_id].village_code
-        draft.touched = True
+        if (record.kind, record.id) not in work.drafts:
+            _take_up(work, record)
+    # Also who came into it just now, or into one that is as new, and not who left it just now.
+    for draft in work.drafts.values():
+        household = work.drafts.get((HOUSEHOLD, draft.household_id))
+        if household is not None and draft.village_code != household.village_code:
+            draft.village_code = household.village_code
+            draft.touched = True
 
 
 def _departures(touched: Iterable[_Draft]) -> list[dict[str, Any]]:
-    """Return a table row without seq for each record that leaves its village by itself.
+    """Return a table row without seq for each record that leaves its village.
 
-    A household takes along what belongs to it; a record that leaves for another household goes alone.
+    A household takes along what belongs to it, and yet each is named: a phone may have known it in
+    another household, or show it in one by an edit that is held.
     """
     return [
         {
@@ -559,7 +565,6 @@ def _departures(touched: Iterable[_Draft]) -> list[dict[str, Any]]:
         }
         for draft in touched
         if draft.village_before not in (None, draft.village_code)
-        and (draft.kind == HOUSEHOLD or draft.home_before != draft.household_id)
     ]
 
 

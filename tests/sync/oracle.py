@@ -290,6 +290,7 @@ class Oracle:
             logged = [row for row in rows if row["incarnation"] not in ("county", "import")]
             self._once(logged)
             self._times(server, logged)
+            self._in_place(server)
             self._nothing_lost(server, logged)
             self._decisions_stand(server, logged)
             for phone in phones:
@@ -330,6 +331,16 @@ class Oracle:
             committed = server.execute(query, (entry.base,)).fetchone()
             if committed and row["eff_ms"] < min(committed[0], row["received_at_ms"]):
                 raise Broken("an edit lies before the version that it was based on")
+
+    def _in_place(self, server: sqlite3.Connection) -> None:
+        """I14: what belongs to a household is in its village, and is told to the same phones."""
+        for kind in KINDS.keys() - {"household"}:
+            strays = server.execute(
+                f'SELECT one.id FROM "{kind}" one JOIN household home ON home.id = one.household_id'
+                " WHERE one.village_code <> home.village_code"
+            ).fetchall()
+            if strays:
+                raise Broken(f"a {kind} is in another village than its household: {strays[0][0]}")
 
     def _nothing_lost(self, server: sqlite3.Connection, logged: list[sqlite3.Row]) -> None:
         """I4: a value is gone only where a later author had seen it, or a conflict holds it."""

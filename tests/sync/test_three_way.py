@@ -378,6 +378,24 @@ def test_member_split_off_a_household_that_moved_away_stays_in_sight_and_no_sum_
     assert records.household_row(two, home) is None
 
 
+def test_member_who_left_with_a_household_of_his_own_leaves_the_phone_that_knew_him_in_the_old(
+    county: County, one: Store, two: Store, home: str
+) -> None:
+    there = another_village(county)
+    narrow(county, "cadre2", VILLAGE)
+    sync(two)
+    wife, fresh = members(one, home)[1], ids.household_id(0x5A13)
+    edit(one, fresh, "household", fresh, village_code=VILLAGE, address="新屋")
+    edit(one, home, "member", wife, household_id=fresh)
+    edit(one, fresh, "household", fresh, village_code=there)
+    sync(one)
+    result = sync(two)
+    assert (result.is_repaired, result.is_unequal) == (False, False)
+    assert wife not in members(two, home)
+    left = two.connection.execute("SELECT count(*) FROM member WHERE id = ?", (wife,)).fetchone()
+    assert left[0] == 0
+
+
 def test_member_moved_by_both_to_different_households_waits_for_the_county(
     county: County, one: Store, two: Store, home: str
 ) -> None:
