@@ -11,6 +11,16 @@ from mobile.storage.database import Store
 from mobile.sync import attempt
 from tests.mobile.phones import County
 
+from .world import World
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Yield a simulated county and its phones, for one schedule after another."""
+    made = World()
+    yield made
+    made.close()
+
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from mobile.sync.client import Client, CutShort
 from server.services import apply_changes, build_pull, receive_push
 from server.storage import feed
 from shared_schemas import merge, wire
+from shared_schemas.records import record_kind
 
 from .simulation import run
 from .world import World
@@ -159,6 +160,18 @@ def _knowing_every_tag(real: Any) -> Any:
     return commit_of
 
 
+def _wiping_the_unknown(real: Any) -> Any:
+    def finer(kind: str, present: Any, values: Any, schema: int) -> Any:
+        unknown = [n for n, f in record_kind(kind).fields.items() if f.info.since > schema]
+        return {**real(kind, present, values, schema), **dict.fromkeys(unknown)}
+
+    return finer
+
+
+def _naming_households_only(real: Any) -> Any:
+    return lambda touched: [row for row in real(touched) if row["kind"] == "household"]
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation("the idempotency check is skipped",
              _replaced(receive_push, "set_acked", lambda _real: lambda *args: None)),
@@ -198,6 +211,12 @@ MUTATIONS: tuple[Mutation, ...] = (
              _replaced(inbox, "let_go", lambda _real: lambda connection: None)),
     Mutation("rows are let go of with unsent work in them",
              _replaced(inbox, "let_go", _letting_go_of_everything)),
+    Mutation("who moves with a household stays where he was",
+             _replaced(apply_changes, "_move_children", lambda _real: lambda work: None)),
+    Mutation("an older phone wipes what it does not know",
+             _replaced(apply_changes, "finer", _wiping_the_unknown), quick=False),
+    Mutation("a household that leaves names nobody who left with it",
+             _replaced(apply_changes, "_departures", _naming_households_only), quick=False),
     Mutation("nobody is told that a household has moved away",
              _replaced(apply_changes, "add_departures", lambda _real: lambda *args: None)),
     Mutation("a pull loses a row",

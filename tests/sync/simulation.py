@@ -422,6 +422,7 @@ class Schedule:
         if visit.locked:
             return
         self._note_saw(phone, visit)
+        handed_in = set(visit._forms)
         saw = {
             (form.record_id, name): value
             for form in visit._forms.values()
@@ -434,7 +435,7 @@ class Schedule:
         finally:
             # Killed after the commit, it is handed in all the same.
             self.oracle.note(phone, saw)
-        for place in [p for p in phone.saw if p[0][:13] == visit.household_id]:
+        for place in [p for p in phone.saw if p[0] in handed_in]:
             del phone.saw[place]
 
     def _after(self, phone: Phone) -> None:

@@ -1,21 +1,12 @@
 """The simulation is not blind: planted faults are caught. `benchmarks.simulation --mutations` tries
 the heavier ones too."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from .mutations import MUTATIONS, Mutation, caught_after
 from .world import World
 
 MOST = 25
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    made = World()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("mutation", [m for m in MUTATIONS if m.quick], ids=lambda m: m.name)

@@ -46,6 +46,8 @@ from server.storage.engine import open_engine, writing
 from shared_schemas import SCHEMA_VERSION, ids
 from shared_schemas.changes import Change
 from shared_schemas.codes.divisions import Division, demo_divisions
+from shared_schemas.records import record_kinds
+from shared_schemas.records.member import IN_EMPLOYMENT, PUBLIC_POST
 
 from .old_phone import SCHEMAS, of_schema
 
@@ -335,9 +337,7 @@ class World:
             folder.mkdir()
             shutil.copy(self.root / f"phone{i}.template", folder / "chushan.db")
             schema = SCHEMA_VERSION if self.random.random() < 0.8 else self.random.choice(SCHEMAS)
-            with sqlite3.connect(folder / "chushan.db") as connection:
-                connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(schema),))
-            connection.close()
+            _make_older(folder / "chushan.db", schema)
             self.phones[f"phone{i}"] = self._open(f"phone{i}", schema=schema)
 
     # Phones
@@ -603,6 +603,19 @@ def _response(
     return made
 
 
+def _make_older(path: Path, schema: int) -> None:
+    """Have a phone's file as an app of a schema would have filled it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(schema),))
+    for kind in record_kinds():
+        unknown = [name for name, field in kind.fields.items() if field.info.since > schema]
+        for name in unknown:
+            connection.execute(
+                f'UPDATE "{kind.name}" SET "{name}" = NULL, server = json_remove(server, \'$.{name}\')'
+            )
+    connection.close()
+
+
 def _schema_of(path: Path) -> int:
     connection = sqlite3.connect(path)
     [(schema,)] = connection.execute("SELECT value FROM meta WHERE key = 'schema'")
@@ -611,17 +624,21 @@ def _schema_of(path: Path) -> int:
 
 
 def _a_family(serial: int) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return a household of the register with two members and a wish."""
+    """Return a household of the register with two members and a wish, of whom much is asked."""
     home = ids.household_id(0x1000 + serial)
     first, second, wish, consent = (ids.child_id(home, i) for i in range(1, 5))
     village = HOME_VILLAGES[serial % len(HOME_VILLAGES)]
     return [
-        ("household", home, {"village_code": village, "address": f"老屋{serial}", "dibao": False}),
+        ("household", home, {"village_code": village, "address": f"老屋{serial}", "dibao": False,
+                            "is_split": True}),
         ("member", first, {"household_id": home, "name": f"韦山{'一二三'[serial]}",
-                           "relation": "02", "birth_date": "1985-03-12", "sex": "1"}),
+                           "relation": "02", "birth_date": "1985-03-12", "sex": "1",
+                           "lives_here": True, "work_form": PUBLIC_POST}),
         ("member", second, {"household_id": home, "name": f"岑水{'一二三'[serial]}",
-                            "relation": "10", "birth_date": "1987-07-04", "sex": "2"}),
-        ("intention", wish, {"household_id": home, "member_id": first, "wage_floor": 4000 + serial}),
+                            "relation": "10", "birth_date": "1987-07-04", "sex": "2",
+                           "lives_here": True, "work_form": IN_EMPLOYMENT}),
+        ("intention", wish, {"household_id": home, "member_id": first, "wants_job": "1",
+                              "wage_floor": 4000 + serial}),
         ("consent", consent, {"household_id": home, "member_id": first, "given": True,
                               "consent_kind": "share_hr"}),
     ]  # fmt: skip
