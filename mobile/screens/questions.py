@@ -45,6 +45,9 @@ class QuestionsScreen(PhoneScreen):
         super().__init__(**kwargs)
         self.step: Step | None = None
         self.cards: dict[str, QuestionCard] = {}
+        """The questions on the screen."""
+        self._made: dict[tuple[str, str, str], QuestionCard] = {}
+        """Every card made so far, by kind of record, field and widget: the next person is asked on the same."""
         self._moving_on = Clock.create_trigger(lambda _: self.next(), MOVES_ON_AFTER_S)
 
     # What the controls need (mobile.widgets.question.Answers).
@@ -160,8 +163,8 @@ class QuestionsScreen(PhoneScreen):
         self.may_skip = False
         if not field:
             self.phone.visit.position = Position(self.step.record_id, self.step.group)
-        for card in self.cards.values():
-            card.flush()
+        for card in list(self.cards.values()):
+            card.leave()
         self.cards = {}
         self.ids.cards.clear_widgets()
         self._show_notice()
@@ -212,20 +215,23 @@ class QuestionsScreen(PhoneScreen):
         ]
         self.unsaid = unsaid if len(unsaid) > 1 and not self.phone.visit.locked else []
         for question in questions:
-            if question.name in self.cards:
-                self.cards[question.name].show(question)
-            else:
-                self.cards[question.name] = QuestionCard(question, self)
+            if question.name not in self.cards:
+                self.cards[question.name] = self._card(question)
+            self.cards[question.name].show(
+                question, before=self._before(question), explain=self._explain(question)
+            )
         place = self.ids.cards
         if [card.name for card in reversed(place.children)] != names:
             place.clear_widgets()
             self.cards = {name: self.cards[name] for name in names}
             for card in self.cards.values():
                 place.add_widget(card)
-        for question in questions:
-            card = self.cards[question.name]
-            card.before = self._before(question)
-            card.explain = self._explain(question)
+
+    def _card(self, question: Any) -> QuestionCard:
+        key = (self.form.kind, question.name, question.widget)
+        if key not in self._made:
+            self._made[key] = QuestionCard(question, self)
+        return self._made[key]
 
     def _worded(self, question: Any) -> Any:
         if question.name in self.form.guesses and not question.notice:

@@ -112,6 +112,11 @@ class Entry(BoxLayout):
             if self.on_typed:
                 self.on_typed(self.text)
 
+    def leave(self) -> None:
+        """Let the keyboard go, and forget what an "undo" would bring back: the next text is another's."""
+        self.ids.text_input.focus = False
+        self.ids.text_input.reset_undo()
+
     def clear(self) -> None:
         """Empty the field."""
         self.take("")

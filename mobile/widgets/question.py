@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from kivy.factory import Factory
 from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
 from kivy.uix.boxlayout import BoxLayout
 
@@ -63,7 +64,10 @@ class Answers(Protocol):
 
 
 class QuestionCard(Card):
-    """A question with everything that belongs beside it."""
+    """A question with everything that belongs beside it.
+
+    Most questions have no hint, no comment and nothing wrong: what says it is made when it is first needed.
+    """
 
     name = StringProperty("")
     label = StringProperty("")
@@ -80,11 +84,11 @@ class QuestionCard(Card):
 
     def __init__(self, question: Any, answers: Answers, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.parts: dict[str, Any] = {}
         self.control = CONTROLS.get(question.widget, TextControl)(answers)
         self.ids.control_place.add_widget(self.control)
-        self.show(question)
 
-    def show(self, question: Any) -> None:
+    def show(self, question: Any, *, before: str = "", explain: Any = None) -> None:
         """Show the question as the form now has it."""
         self.question = question
         self.name = question.name
@@ -93,15 +97,64 @@ class QuestionCard(Card):
         self.hint = question.hint or ""
         self.is_required = bool(question.required)
         self.comment = question.comment or ""
+        self.before = before
         self.severity = "error" if question.error else "warning" if question.warning else ""
         self.message = question.error or question.warning or ""
         self.notice = question.notice
+        self.explain = explain
+        is_wrong = self.severity == "error"
+        self._show_part("hint", words=self.hint)
+        self._show_part("comment", words=self.comment, before=self.before)
+        self._show_part(
+            "verdict",
+            words=self.message,
+            icon="error" if is_wrong else "warning",
+            tone="red" if is_wrong else "amber",
+        )
+        self._show_part("notice", words=self.notice)
+        self._show_part("reason", shown=explain is not None)
         self.control.disabled = bool(question.locked)
         self.control.show(question)
+
+    def _show_part(self, name: str, **facts: Any) -> None:
+        """Show a part as the facts say; the first of them tells whether it is needed at all."""
+        part = self.parts.get(name)
+        if part is None:
+            if not next(iter(facts.values())):
+                return
+            part = self.parts[name] = self._made_part(name)
+        for fact, value in facts.items():
+            setattr(part, fact, value)
+
+    def _made_part(self, name: str) -> Any:
+        place, kind = PARTS[name]
+        part = Factory.get(kind)()
+        if name == "reason":
+            part.bind(on_release=lambda _: self.explain())
+        order = list(PARTS)
+        below = [p for n, p in self.parts.items() if order.index(n) > order.index(name)]
+        within = self.ids[place]
+        within.add_widget(part, sum(other.parent is within for other in below))
+        return part
 
     def flush(self) -> None:
         """Hand on typed text that waits."""
         self.control.flush()
+
+    def leave(self) -> None:
+        """Hand on what waits and let the keyboard go: the card may come back with another's answer."""
+        self.control.flush()
+        self.control.leave()
+
+
+PARTS = {
+    "hint": ("head", "Hint"),
+    "comment": ("above", "CommentBox"),
+    "verdict": ("below", "Said"),
+    "notice": ("below", "Said"),
+    "reason": ("below", "ReasonButton"),
+}
+"""What may be said about a question, from the top: the part of the card and the widget of the kv."""
 
 
 class Control(Stack):
@@ -123,6 +176,9 @@ class Control(Stack):
     def flush(self) -> None:
         """Hand on typed text that waits."""
 
+    def leave(self) -> None:
+        """Let the keyboard go."""
+
 
 class TextControl(Control):
     """Typed words."""
@@ -131,13 +187,17 @@ class TextControl(Control):
         self.entry = Entry(hint=ui("type_here"))
         self.entry.on_typed = lambda text: self.answers.typed(self.question.name, text)
         self.entry.fbind("text", self._name_lacking)
-        self.lacking = Flow(shown=False)
+        self.lacking: Flow | None = None
         self.add_widget(self.entry)
-        self.add_widget(self.lacking)
 
     def _name_lacking(self, _: Any, text: str) -> None:
         """Name what cannot be drawn: it is stored all the same."""
         codes = lacking(text)
+        if self.lacking is None:
+            if not codes:
+                return
+            self.lacking = Flow()
+            self.add_widget(self.lacking)
         self.lacking.shown = bool(codes)
         self.lacking.clear_widgets()
         for code in codes:
@@ -155,6 +215,9 @@ class TextControl(Control):
 
     def flush(self) -> None:
         self.entry.flush()
+
+    def leave(self) -> None:
+        self.entry.leave()
 
 
 class PadControl(Control):
@@ -240,29 +303,59 @@ class FlagControl(Control):
             self.answers.answer(self.question.name, chosen == "yes")
 
 
-class CodeControl(Control):
-    """One code: chips when there are few, a sheet with a search when there are many."""
+class ChoiceControl(Control):
+    """Codes: chips when there are few, a sheet with a search when there are many."""
+
+    few: int
+    invitation: str
 
     def build(self) -> None:
-        self.chips = Chips()
-        self.chips.on_choose = self._choose
-        self.field = PickField(hint=ui("choose"))
-        self.field.bind(on_release=lambda _: self.open())
+        self.chips: Chips | None = None
+        self.field: PickField | None = None
 
     def show(self, question: Any) -> None:
         super().show(question)
         self.choices = choices_of(question)
-        few = len(self.choices) <= CHIPS_AT_MOST
-        wanted = self.chips if few else self.field
-        if wanted not in self.children:
-            self.clear_widgets()
-            self.add_widget(wanted)
-        if few:
-            self.chips.offer(self.choices)
-            self.chips.chosen = [] if question.value is None else [question.value]
+        if len(self.choices) <= self.few:
+            self._show_chips(question)
+        else:
+            self._show_field(question)
+
+    def _show_chips(self, question: Any) -> None:
+        if self.chips is None:
+            self.chips = Chips()
+            self.chips.on_choose = self._choose
+        self._show_only(self.chips)
+        self.chips.offer(self.choices)
+        value = [] if question.value is None else question.value
+        self.chips.chosen = [value] if isinstance(value, str) else list(value)
+
+    def _show_field(self, question: Any) -> None:
+        if self.field is None:
+            self.field = PickField(hint=ui(self.invitation))
+            self.field.bind(on_release=lambda _: self.open())
+        self._show_only(self.field)
         self.field.words = question.shown or ""
         self.field.wrong = bool(question.error)
         self.field.disabled = bool(question.locked)
+
+    def _show_only(self, wanted: Chips | PickField) -> None:
+        if wanted not in self.children:
+            self.clear_widgets()
+            self.add_widget(wanted)
+
+    def open(self) -> None:
+        """Show the list."""
+
+    def _choose(self, chosen: str) -> None:
+        """Take the touched choice."""
+
+
+class CodeControl(ChoiceControl):
+    """One code."""
+
+    few = CHIPS_AT_MOST
+    invitation = "choose"
 
     def open(self) -> None:
         """Show the list."""
@@ -276,35 +369,17 @@ class CodeControl(Control):
         ).open()
 
     def _choose(self, chosen: str) -> None:
-        if self.chips.chosen == [chosen]:
+        if self.question.value == chosen:
             self.answers.clear(self.question.name)
         else:
             self.answers.answer(self.question.name, chosen)
 
 
-class CodesControl(Control):
+class CodesControl(ChoiceControl):
     """Several codes."""
 
-    def build(self) -> None:
-        self.chips = Chips()
-        self.chips.on_choose = self._choose
-        self.field = PickField(hint=ui("choose_several"))
-        self.field.bind(on_release=lambda _: self.open())
-
-    def show(self, question: Any) -> None:
-        super().show(question)
-        self.choices = choices_of(question)
-        few = len(self.choices) <= MULTIPLE_AS_CHIPS
-        wanted = self.chips if few else self.field
-        if wanted not in self.children:
-            self.clear_widgets()
-            self.add_widget(wanted)
-        if few:
-            self.chips.offer(self.choices)
-            self.chips.chosen = list(question.value or [])
-        self.field.words = question.shown or ""
-        self.field.wrong = bool(question.error)
-        self.field.disabled = bool(question.locked)
+    few = MULTIPLE_AS_CHIPS
+    invitation = "choose_several"
 
     def open(self) -> None:
         """Show the list."""
@@ -457,6 +532,10 @@ class SkillsControl(Control):
     def flush(self) -> None:
         for card in self.rows.children:
             card.ids.number.flush()
+
+    def leave(self) -> None:
+        for card in self.rows.children:
+            card.ids.number.leave()
 
 
 class SkillCard(Card):
