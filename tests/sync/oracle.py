@@ -371,7 +371,8 @@ class Oracle:
                     for before in held
                     if before.key in entry.knew and before.key[:2] == place[:2]
                 ]
-                if not isinstance(value, list):
+                declared = KINDS[place[0]].fields.get(name)
+                if declared is None or declared.info.merge is not Merge.UNION:
                     outdone[place] |= entry.knew
         for decision in self.decisions:
             place = (decision.kind, decision.record_id, decision.name)
