@@ -199,8 +199,8 @@ class Schedule:
         home, fresh = visit.household_id, ids.household_id(self.world.random.getrandbits(64))
         leaving = self.random.sample(visit.members, self.random.randrange(1, len(visit.members)))
         village = visit.household.values.get("village_code")
-        if village is None:
-            return  # what is shown of it is an own edit that is held
+        if village is None or any(form.drafts for form in visit.records()):
+            return  # what is shown of it is an own edit that is held, or is being edited
         address = self._value(KINDS["household"].fields["address"])
         edits = [("household", fresh, {"village_code": village, "address": address})]
         for form in visit.records():
