@@ -25,12 +25,15 @@ class Draft:
 
 
 def keep(connection: sqlite3.Connection, household_id: str, drafts: Iterable[Draft]) -> None:
-    """Keep answers. A field touched again keeps the version that it was first given over."""
+    """Keep answers. A field touched again keeps the version that it was first given over.
+
+    It belongs to the visit in which it was touched last.
+    """
     connection.executemany(
         "INSERT INTO draft (record_id, field, kind, household_id, value, epoch, base, at_ms)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (record_id, field) DO UPDATE SET"
-        " value = excluded.value, at_ms = excluded.at_ms",
+        " value = excluded.value, at_ms = excluded.at_ms, household_id = excluded.household_id",
         [
             (d.record_id, d.field, d.kind, household_id, dumps(d.value), d.epoch, d.base, d.at_ms)
             for d in drafts
@@ -54,6 +57,22 @@ def of_household(connection: sqlite3.Connection, household_id: str) -> list[Draf
             "SELECT * FROM draft WHERE household_id = ? ORDER BY rowid", (household_id,)
         )
     ]
+
+
+def follow(connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
+    """Let the drafts of records of these kinds go with them to the household where they are now.
+
+    The county may move a member while a visit waits to be handed in. Not from under the cadre's
+    hands: an open visit keeps its drafts.
+    """
+    for kind in kinds:
+        home = f'(SELECT household_id FROM "{kind}" WHERE id = draft.record_id)'  # noqa: S608
+        connection.execute(
+            f"UPDATE draft SET household_id = {home}"  # noqa: S608
+            f" WHERE kind = ? AND {home} <> household_id"
+            " AND household_id NOT IN (SELECT household_id FROM position WHERE open = 1)",
+            (kind,),
+        )
 
 
 def drop_record(connection: sqlite3.Connection, record_id: str) -> None:

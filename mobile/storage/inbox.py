@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from mobile.storage import drafts
 from mobile.storage.database import dumps, encode, get, put
 from mobile.storage.outbox import Answer, Batch, cover
 from mobile.storage.records import refresh, values_of
 from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.changes import SUM_PRIMES
 from shared_schemas.fields import Declared
-from shared_schemas.records import is_record_kind, record_kind
+from shared_schemas.records import is_record_kind, record_kind, record_kinds
 from shared_schemas.upgrade import row_up
 
 _BESIDE_RECORDS = ("review", "conflict", "person")
@@ -329,6 +330,7 @@ def let_go(connection: sqlite3.Connection) -> None:
     Only once everything was pulled.
     """
     generation = get(connection, "generation", 0)
+    drafts.follow(connection, [k.name for k in record_kinds() if "household_id" in k.fields])
     for kind in kept_kinds(connection):
         # What came of own edits alone may lack its household; its id begins with that.
         home = "id" if kind == "household" else "household_id"
@@ -347,6 +349,13 @@ def let_go(connection: sqlite3.Connection) -> None:
             f" AND {home} NOT IN (SELECT household_id {_NOT_TAKEN_IN}){edited}",
             (generation,),
         )
+        if is_record_kind(kind):
+            # An edit that the county took in after the record left: there is nothing to wait for.
+            connection.execute(
+                f"UPDATE outbox SET covered = 1 WHERE kind = ? AND state = 'acked' AND covered = 0"  # noqa: S608
+                f' AND seq > 0 AND record_id NOT IN (SELECT id FROM "{kind}")',
+                (kind,),
+            )
     connection.execute(
         "DELETE FROM division WHERE level = 5 AND substr(code, 1, length(?1)) <> ?1"
         " AND code NOT IN (SELECT village_code FROM household WHERE village_code IS NOT NULL)",

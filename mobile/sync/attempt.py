@@ -239,9 +239,9 @@ class _Attempt:
         incarnation, cursor = get(connection, "incarnation"), get(connection, "cursor")
         known, answered = get(connection, "hello"), outbox.last_answered(connection)
         began = time.monotonic()
-        answer = self.insist(partial(client.hello, incarnation, cursor, known, answered))
-        self.hello_s = time.monotonic() - began
         epoch = get(connection, "epoch")
+        answer = self.insist(partial(client.hello, incarnation, cursor, known, answered, epoch))
+        self.hello_s = time.monotonic() - began
         stored: dict[str, tuple[int, str | None]] = {}
         if epoch is not None and epoch != answer["epoch"]:
             # Restored from a backup: it may have forgotten changes of any life of this phone.

@@ -195,13 +195,15 @@ class Client:
         cursor: str | None = None,
         known: Mapping[str, Any] | None = None,
         answered: Mapping[str, tuple[int, str]] | None = None,
+        epoch: str | None = None,
     ) -> dict[str, Any]:
         """Ask what the server knows of this phone; the answer is `messages.HelloAnswer`.
 
         `cursor` is where the last pull ended, `known` the last answer with its `mark`: what has not
         changed since is not sent again, and the answer that has not changed at all is `known`.
         `answered` has, of each incarnation, the highest n with an answer and that change's hash: a
-        server that does not know one of them went back.
+        server that does not know one of them went back. `epoch` is the life of the server that gave
+        these answers; a cursor says it as well.
         """
         query: dict[str, Any] = {"incarnation": incarnation}
         if answered:
@@ -210,6 +212,8 @@ class Client:
         headers = {"Accept": PACKED}
         if cursor is not None:
             query["cursor"] = cursor
+        elif epoch is not None:
+            query["epoch"] = epoch
         if known is not None and "mark" not in known:
             known = None  # kept by an app that did not ask for less yet
         if known is not None:

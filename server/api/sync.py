@@ -73,6 +73,10 @@ class HelloQuery(ma.Schema):
         validate=validate.Length(max=16),
         metadata={"description": "`places` of the last answer, to be spared the divisions"},
     )
+    epoch = ma.fields.String(
+        validate=validate.Length(max=40),
+        metadata={"description": "by which it has its answers, where no cursor says it"},
+    )
     answered = ma.fields.String(
         validate=validate.Regexp(rf"^{_ANSWERED}(,{_ANSWERED}){{0,19}}$"),
         metadata={

@@ -34,6 +34,7 @@ def say_hello(
     now_ms: int,
     cursor: str | None = None,
     places: str | None = None,
+    epoch: str | None = None,
     answered: Mapping[str, tuple[int, str]] | None = None,
 ) -> dict[str, Any]:
     """Return the answer as `messages.HelloAnswer` describes it.
@@ -42,7 +43,8 @@ def say_hello(
     forked. `cursor` is where the phone's last pull ended; RolledBack as in `build_pull`. `places`
     names the list of divisions that it has (`places_mark`). `answered` has, of each
     incarnation of the phone, the highest n that this database, by its epoch, has answered, and the
-    beginning of that change's hash: RolledBack where it does not know one of them.
+    beginning of that change's hash: RolledBack where it does not know one of them. That epoch is
+    the cursor's; a phone without one, which may be revoked and never get one, says it in `epoch`.
     """
     county = device.county
     known = incarnation_of(conn, county, incarnation)
@@ -55,8 +57,8 @@ def say_hello(
     ]
     mark = places_mark(divisions)
     backed_up = meta_value(conn, BACKED_UP)
-    epoch = epoch_of(conn)
-    if _is_of(cursor, epoch):
+    present = epoch_of(conn)
+    if present in (epoch, _epoch_of_cursor(cursor)):
         for life, (n, named) in (answered or {}).items():
             then = incarnation_of(conn, county, life)
             if then is not None and then.device_id != device.id:
@@ -64,11 +66,11 @@ def say_hello(
             kept = stored_outcomes(conn, county, life, n, n).get(n)
             # Another hash: it went back, and a copy of the phone has spoken since.
             if kept is None or not kept.hash.startswith(named):
-                raise RolledBack(epoch)
+                raise RolledBack(present)
     answer: dict[str, Any] = {
         "protocol": PROTOCOL,
         "schema": SCHEMA_VERSION,
-        "epoch": epoch,
+        "epoch": present,
         "now_ms": now_ms,
         "county": county,
         "scope": device.scope,
@@ -84,7 +86,7 @@ def say_hello(
     }
     if mark != places:
         answer["divisions"] = divisions
-    if cursor is not None and not _has_news(conn, device, cursor, epoch):
+    if cursor is not None and not _has_news(conn, device, cursor, present):
         answer["news"] = False
         answer["check"] = sums_within(conn, county, device.scope)
     return answer
@@ -106,11 +108,11 @@ def _has_news(conn: Connection, device: Device, cursor: str, epoch: str) -> bool
     return has_news(conn, device, after)
 
 
-def _is_of(cursor: str | None, epoch: str) -> bool:
+def _epoch_of_cursor(cursor: str | None) -> str | None:
     try:
-        return cursor is not None and cursor_from_text(cursor).epoch == epoch
+        return None if cursor is None else cursor_from_text(cursor).epoch
     except ChushanError:
-        return False
+        return None
 
 
 def places_mark(divisions: list[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from server.storage import households_twice
 from server.storage.engine import reading
-from tests.browser.world import World, overflow, sign_in
+from tests.browser.world import World, overflow, press, sign_in
 
 COUNTY = "522326"
 
@@ -20,8 +20,8 @@ def test_a_family_on_two_lists_is_joined_by_keyboard_and_taken_apart(
     sign_in(page, world, "wangmo")
     page.goto(f"{world.address}/duplicate-households")
     assert overflow(page) <= 0
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
+    press(page, "j")
+    press(page, "Enter")
     page.wait_for_url(f"**{address}**")
     assert overflow(page) <= 0
     expect(page.get_by_text(f"{first.shared} 人两份上都有")).to_be_visible()
@@ -30,7 +30,7 @@ def test_a_family_on_two_lists_is_joined_by_keyboard_and_taken_apart(
         .filter((box) => !box.labels?.length && !box.getAttribute('aria-label')).length"""
     )
     assert unnamed == 0
-    page.keyboard.press("m")
+    press(page, "m")
     expect(page.get_by_role("status")).to_contain_text("已定为同一户")
     page.goto(world.address + address)
     expect(page.get_by_text("重复登记", exact=True)).to_be_visible()
@@ -45,5 +45,5 @@ def test_a_family_on_two_lists_is_joined_by_keyboard_and_taken_apart(
     expect(narrow.get_by_role("status")).to_contain_text("拿不准")
     narrow.context.close()
     page.goto(world.address + address)
-    page.keyboard.press("n")
+    press(page, "n")
     expect(page.get_by_role("status")).to_contain_text("已判为两户")

@@ -16,7 +16,7 @@ from server.storage import review_pages as queries
 from server.storage.engine import reading, writing
 from server.storage.tables import change
 from tests.browser.take_pictures import flawed_roster
-from tests.browser.world import World, overflow, sign_in
+from tests.browser.world import World, overflow, press, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -62,14 +62,14 @@ def test_wrong_password_is_told_and_the_right_one_leads_on(page: Page, world: Wo
 def test_reviewer_moves_with_the_keyboard_and_approves_with_a(page: Page, world: World) -> None:
     sign_in(page, world, "wangmo")
     page.goto(f"{world.address}/review?lane=green")
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    page.keyboard.press("k")
+    press(page, "j")
+    press(page, "j")
+    press(page, "k")
     expect(page.locator("tr.is-current")).to_have_count(1)
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**/review/*")
     household = page.url.rpartition("/")[2].partition("?")[0]
-    page.keyboard.press("a")
+    press(page, "a")
     expect(page.get_by_role("status")).to_contain_text("已通过")
     assert state_of(world, household) == "approved"
 
@@ -80,8 +80,7 @@ def test_reviewer_returns_with_a_comment_beside_a_field(page: Page, world: World
     page.goto(f"{world.address}/review/{household}")
     page.get_by_role("button", name="退回修改").click()
     expect(page.get_by_role("alert")).to_contain_text("请至少在一个项目旁写明要改什么")
-    page.wait_for_load_state()  # the keys work once the page's script has run
-    page.keyboard.press("r")
+    press(page, "r")
     expect(page.locator(".cs-comment input:focus")).to_have_count(1)
     page.keyboard.type("请当面确认本人意愿")
     page.get_by_role("button", name="退回修改").click()
@@ -302,44 +301,44 @@ def test_a_queue_of_pairs_is_played_by_keyboard(page: Page, world: World) -> Non
     page.goto(f"{world.address}/duplicates")
     page.get_by_label("原因").select_option("name_and_birth")
     page.wait_for_url("**reason=name_and_birth**")
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
+    press(page, "j")
+    press(page, "Enter")
     page.wait_for_url(at(first))
     assert overflow(page) <= 0
     expect(page.get_by_text("证据的分量")).to_be_visible()
 
     merged = count("merged")
-    page.keyboard.press("m")  # two valid numbers: not without a reason
+    press(page, "m")  # two valid numbers: not without a reason
     expect(page.get_by_text("请写明合并的理由").first).to_be_visible()
-    page.keyboard.press("c")
-    page.keyboard.press("r")
+    press(page, "c")
+    press(page, "r")
     page.keyboard.type("派出所证明是笔误")
-    page.keyboard.press("Enter")  # decides nothing
+    press(page, "Enter")  # decides nothing
     expect(page.get_by_text("请先选一个决定").first).to_be_visible()
     assert count("merged") == merged
     page.locator("#reason").focus()
-    page.keyboard.press("Escape")
-    page.keyboard.press("m")
+    press(page, "Escape")
+    press(page, "m")
     page.wait_for_url(at(second))
     expect(page.get_by_role("status")).to_contain_text("已合并为一人")
     assert count("merged") == merged + 1
 
-    page.keyboard.press("z")  # back to the pair just now, and take it back
+    press(page, "z")  # back to the pair just now, and take it back
     page.wait_for_url(at(first))
-    page.keyboard.press("z")
+    press(page, "z")
     expect(page.get_by_role("status")).to_contain_text("已撤回")
     assert count("merged") == merged
 
-    page.keyboard.press("j")
+    press(page, "j")
     page.wait_for_url(at(second))
-    page.keyboard.press("e")
+    press(page, "e")
     expect(page.locator("details.cs-pair__equal")).to_have_attribute("open", "")
-    page.keyboard.press("n")
+    press(page, "n")
     page.wait_for_url(at(third))
-    page.keyboard.press("r")
+    press(page, "r")
     page.keyboard.type("等村里电话")
-    page.keyboard.press("Escape")
-    page.keyboard.press("u")
+    press(page, "Escape")
+    press(page, "u")
     expect(page.get_by_role("status")).to_contain_text("拿不准")
     page.goto(f"{world.address}/duplicates?state=unsure")
     expect(page.get_by_text("等村里电话")).to_be_visible()

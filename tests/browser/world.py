@@ -106,6 +106,12 @@ def sign_in(page: Page, world: World, login: str) -> None:
     page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key once the page's own script listens; a page can be seen before it does."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
+
+
 def overflow(page: Page) -> int:
     """Return by how many pixels a page is wider than its window."""
     return int(

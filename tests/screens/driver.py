@@ -30,6 +30,7 @@ from kivy.uix.textinput import TextInput
 from kivy.uix.widget import Widget
 
 from mobile.app import ChushanApp
+from mobile.screens.questions import BEGINS_AFTER_S
 from mobile.settings import Settings
 from mobile.widgets.keypad import CLOSES_AFTER_S
 
@@ -61,6 +62,8 @@ class Driver:
         # A sync by itself would come between the touches of a test that is about something else.
         self.settings = {"is_plain": True, "syncs_itself": False, **(settings or {})}
         self.app: Any = None
+        self._step_touched: tuple[str, str] | None = None
+        """The step on which the last touch was."""
 
     # Life
 
@@ -177,6 +180,7 @@ class Driver:
 
     def tap(self, widget: Widget) -> None:
         """Touch the middle of a widget, scrolled into sight first; fail where a finger would."""
+        self._step_touched = self._step()
         self._reveal(widget)
         self._press(widget)
         self.settle()
@@ -254,8 +258,8 @@ class Driver:
             self.close_keys()
 
     def close_keys(self) -> None:
-        """Touch “完成”, where the keys do not close by themselves."""
-        self.settle(CLOSES_AFTER_S + 0.1)
+        """Touch “完成”, where the keys do not close by themselves; wait for what opens after them."""
+        self.settle(CLOSES_AFTER_S + BEGINS_AFTER_S + 0.1)
         if any(_is_kind(w, "Keypad") for w in self.layers()):
             self.tap_text("完成" if self.app.settings.language == "zh" else "Done")
 
@@ -265,8 +269,14 @@ class Driver:
         if getattr(screen, "moves_on", False):
             self.until(lambda: not screen.moves_on)
             self.settle()
-        else:
+        elif self._step_touched in (None, self._step()):  # a slow machine may have moved on already
             self.tap_text("下一步" if self.app.settings.language == "zh" else "Next")
+        self._step_touched = None
+
+    def _step(self) -> tuple[str, str] | None:
+        screen = self.app.manager.current_screen
+        step = screen.step if self.screen == "questions" else None
+        return (step.record_id, step.group) if step else None
 
     def choose(self, name: str, *labels: str) -> None:
         """Answer a question by its choices: chips, or the sheet behind the field."""

@@ -400,19 +400,28 @@ class Oracle:
                     if any(part in _parts(b) and part not in _parts(a) for b, a in replaced[place]):
                         continue
                     raise Broken(f"{kind}.{name} of {record_id} lost {part} unseen; now {here}")
-        self._withdrawn(present, stored)
+        self._withdrawn(present, stored, held)
 
     def _withdrawn(
-        self, present: Mapping[tuple[str, str], dict[str, Any]], stored: list[Entry]
+        self,
+        present: Mapping[tuple[str, str], dict[str, Any]],
+        stored: list[Entry],
+        held: list[Entry],
     ) -> None:
         """Whoever withdrew a consent is heard, unless it was given again by one who knew of that."""
+
+        def saw_it(later: Entry) -> bool:
+            # Also where he writes over his own held answer, under which he saw it.
+            own = [one for one in held if one.key in later.knew and one.key[:2] == later.key[:2]]
+            return any(one.saw.get("given") in (False, 0) for one in (later, *own))
+
         for entry in stored:
             if entry.key[0] != "consent" or entry.values.get("given") is not False:
                 continue
             again = any(
                 other.key[:2] == entry.key[:2]
                 and other.values.get("given", False) is not False
-                and (other.saw.get("given") in (False, 0) or entry.key in other.knew)
+                and (saw_it(other) or entry.key in other.knew)
                 for other in stored
             ) or any(d.record_id == entry.key[1] and d.name == "given" for d in self.decisions)
             given = present.get(("consent", entry.key[1]), {}).get("given")

@@ -10,8 +10,8 @@ from builders import NOW_MS, a_family, a_phone, changes
 from flask import Flask
 from sqlalchemy import Engine, update
 
-from mobile.storage import outbox
-from mobile.storage.database import Store, tick
+from mobile.storage import inbox, outbox, records
+from mobile.storage.database import Store, get, tick
 from mobile.sync.attempt import sync_once
 from server.services.apply_changes import Author, apply_held
 from server.services.decide_conflict import decide_conflict
@@ -23,7 +23,7 @@ from shared_schemas import ids
 from shared_schemas.changes import Change
 from shared_schemas.errors import ChushanError
 from tests.conftest import Clock
-from tests.mobile.phones import County
+from tests.mobile.phones import County, a_submitted_household, a_visit, sync
 
 from .ledger import conflicting, conflicts, rows, seq_of, value, waiting
 from .world import COUNTY, HOME_VILLAGES, REVIEWER, VILLAGES
@@ -320,3 +320,70 @@ def test_a_copy_that_spoke_after_the_server_went_back_hides_nothing(
              "answered": f"{phone.incarnation}-{phone.n}-{'0' * 8}"}  # fmt: skip
     answer = phone.client.get("/sync/v1/hello", query_string=query, headers=phone.headers)
     assert answer.json["epoch"] != epoch
+
+
+def test_a_lost_phone_that_cannot_pull_notices_a_copied_back_server_as_well(
+    one: Store, county: County
+) -> None:
+    """A copy of it spoke under its numbers since; without a cursor it says whose answers it has."""
+    a_submitted_household(one)
+    sync(one)
+    with writing(county.engine) as conn:
+        conn.execute(update(tables.device).values(state="lost"))
+    with one.writing() as connection:
+        inbox.begin_full_pull(connection)  # as after a restore: it never gets a cursor again
+    a_submitted_household(one, serial=200)
+    late, life = sync_once(one).held, get(one.connection, "incarnation")
+    sync_once(one)
+    assert get(one.connection, "incarnation") == life  # nothing has happened yet
+    with writing(county.engine) as conn:
+        of_copy = tables.change.c.outcome == "held"
+        conn.execute(update(tables.change).where(of_copy).values(hash="0" * 16))
+    sync_once(one)
+    offered = rows(county.engine, tables.change, tables.change.c.incarnation != life)
+    assert len([row for row in offered if row["outcome"] == "held"]) == late
+
+
+def test_what_is_typed_of_a_member_goes_with_him_to_the_household_where_he_is_now(
+    one: Store, two: Store, county: County
+) -> None:
+    home = a_submitted_household(one)
+    sync(one)
+    sync(two)
+    member = a_visit(two, home).members[-1].record_id
+    visit = a_visit(two, home)
+    visit.member(member).answer("phone", "13900000007")
+    visit.leave()
+    fresh = ids.household_id(0x5711)
+    county.import_records(
+        [
+            ("household", fresh, {"village_code": VILLAGES[0], "address": "坡上"}),
+            ("member", member, {"household_id": fresh}),
+        ],
+        seen=True,
+    )
+    sync(two)
+    assert a_visit(two, home).member(member) is None
+    assert a_visit(two, fresh).member(member).drafts["phone"].value == "13900000007"
+
+
+def test_an_edit_that_was_taken_in_after_its_record_left_waits_for_nothing(
+    one: Store, county: County
+) -> None:
+    """Else an update of the app showed it again, as a household of one answer."""
+    home = a_submitted_household(one)
+    sync(one)
+    with one.writing() as connection:
+        [seq] = [r.seq for r in records.shown_records(connection, home) if r.id == home]
+        values = {"village_code": VILLAGES[-1]}
+        at_ms = tick(connection, one.clock)
+        outbox.add(connection, home, [outbox.NewChange("household", home, values, "", seq, at_ms)])
+    assert sync_once(one).held == 1
+    county.import_records([("household", home, {"village_code": VILLAGES[-1]})], seen=True)
+    [held] = [change for change in county.changes() if change.outcome == "held"]
+    county.apply_held(held)
+    for _ in range(2):
+        sync(one)
+    assert home not in {row.id for row in records.households(one)}
+    [open_ones] = one.connection.execute("SELECT count(*) FROM outbox WHERE covered = 0").fetchone()
+    assert open_ones == 0

@@ -350,7 +350,7 @@ class World:
         seconds = 1 + sum(name.encode()) % 20
 
         def clock() -> int:
-            return self.now_ms + phone.clock_offset_ms + seconds * 1000
+            return self.now_ms + phone.clock_offset_ms + seconds * 1037
 
         phone.__init__(  # type: ignore[misc]
             name, folder, clock, None, offset_ms, schema=schema  # type: ignore[arg-type]
