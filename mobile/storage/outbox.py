@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mobile.storage.database import dumps, get, put
+from mobile.storage.database import dumps, get, put, tick
 from mobile.storage.drafts import Draft, keep
 from mobile.storage.records import refresh, values_of
 from shared_schemas import SCHEMA_VERSION, ids
@@ -363,11 +363,13 @@ def _give_back(connection: sqlite3.Connection, closed: sqlite3.Row) -> None:
         (kind, record_id),
     ):
         values.update(values_of(row))
+    # Handed in again it is another edit than the one that was closed.
+    at_ms = tick(connection, lambda: int(closed["at_ms"]))
     keep(
         connection,
         household_id,
         [
-            Draft(kind, record_id, name, value, closed["epoch"], closed["base"], closed["at_ms"])
+            Draft(kind, record_id, name, value, closed["epoch"], closed["base"], at_ms)
             for name, value in values.items()
             if name not in touched
         ],

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from shared_schemas import wire
+from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.fields import Merge
 from shared_schemas.records import record_kinds
 from shared_schemas.upgrade import LENSES, down, up
@@ -27,6 +27,7 @@ from shared_schemas.upgrade import LENSES, down, up
 from .world import Answer, Phone, Request, World
 
 KINDS = {kind.name: kind for kind in record_kinds()}
+ALL_SCHEMAS = range(1, SCHEMA_VERSION + 1)
 AGAIN = "again"
 """Resolution of a change that came once more under another incarnation: logged, without effect."""
 
@@ -394,6 +395,11 @@ class Oracle:
                 if entry.key in outdone[place] or place in blurred:
                     continue
                 here = [present.get((kind, record_id), {}).get(name), *kept[place]]
+                # An older app showed it less finely; who read that has seen it.
+                told = [_as_told(kind, {name: value}, schema).get(name) for schema in ALL_SCHEMAS]
+                coarse = [one for one in told if one not in (None, value)]
+                if any(seen in coarse and now != value for seen, now in replaced[place]):
+                    continue
                 for part in _parts(value):
                     if any(part in _parts(one) for one in here):
                         continue

@@ -242,7 +242,9 @@ def test_a_household_closed_while_its_cadre_is_at_work_in_it_stays_in_his_hands(
     assert office.post(path, {"reason": "不在您负责的村"}).status_code == 303
     assert sync_once(one).closed == 1
     assert home in [row.id for row in records.households(one, VILLAGE)]
-    kept = a_visit(one, home).household.values
+    again = a_visit(one, home).household
+    assert again.drafts["address"].at_ms > change.at_ms  # another edit than the one that was closed
+    kept = again.values
     assert (kept["village_code"], kept["address"], kept["group_no"]) == (VILLAGE, "坡上", "三组")
 
 
