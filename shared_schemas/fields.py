@@ -137,6 +137,8 @@ class Info:
     """Question group: one screen of the phone form. Empty: set by the program, never asked."""
     required: Condition | None = None
     asked: Condition | None = None
+    aside: bool = False
+    """Asked behind “more”: few have an answer, or a roster brings it. Never where `required`."""
     merge: Merge = Merge.LATER
     settled_by: Authority | None = None
     """Who is believed across registrations, where `merge` does not tell it already."""

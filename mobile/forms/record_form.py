@@ -26,6 +26,10 @@ MISSING_RULES = frozenset({"REQUIRED", "V10"})
 """Rules that only say that an answer is missing."""
 
 
+MOST_OFTEN = 4
+"""How many of a long list of codes are offered at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One field as a screen draws it, at this moment. Ask again after every answer."""
@@ -40,6 +44,8 @@ class Question:
     shown: str
     """The value as a person reads it."""
     required: bool
+    aside: bool
+    """Asked behind “more”, unless there is an answer or something is said about it."""
     error: str | None
     """What is wrong, once it was answered or `show_missing` is set."""
     warning: str | None
@@ -53,6 +59,8 @@ class Question:
     warning_hit: Hit | None = None
     notice: str = ""
     """What the cadre should know, and may pass over."""
+    often: tuple[str, ...] = ()
+    """Of a long list of codes, those that people of this village have most."""
     most: int | None = None
     """How many options or places may be chosen, for codes and divisions."""
 
@@ -277,6 +285,7 @@ class RecordForm:
             (hit for hit in shown if hit.level is Level.WARNING and hit.reason is None), None
         )
         needed = field.info.required
+        comment = self.visit.comment(self.record_id, name)
         return Question(
             name=name,
             label=field.info.label(lang),
@@ -286,14 +295,16 @@ class RecordForm:
             value=value,
             shown=as_read(self.visit, field, value, lang),
             required=bool(needed is not None and needed(facts)),
+            aside=field.info.aside and value is None and not hits and not comment,
             error=error.message(lang) if error else None,
             warning=warning.message(lang) if warning else None,
-            comment=self.visit.comment(self.record_id, name),
+            comment=comment,
             changed=name in self.drafts
             and value != (self.known.values.get(name) if self.known else None),
             locked=self.visit.locked,
             warning_hit=warning,
             notice="" if error or warning else self._notice(name, lang),
+            often=self._often(name, field),
             most=getattr(field, "most", None),
         )
 
@@ -303,6 +314,15 @@ class RecordForm:
             if area:
                 return text("visit.id_area", lang, area=area)
         return field.info.hint(lang)
+
+    def _often(self, name: str, field: Declared) -> tuple[str, ...]:
+        if not isinstance(field, Code):
+            return ()
+        known = {code.code for code in codes.code_list(field.codes).offered()}
+        if len(known) <= 2 * MOST_OFTEN:
+            return ()
+        said = [code for code, _ in self.visit.said_here(self.kind, name) if code in known]
+        return tuple(said[:MOST_OFTEN])
 
     def _notice(self, name: str, lang: str) -> str:
         """Return that a person may be registered elsewhere, beside what tells it."""

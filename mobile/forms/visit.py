@@ -131,8 +131,8 @@ class Visit:
         """Members whom the county has joined with other registrations, and with how many."""
         self._registered: dict[str, list[str]] = {}
         """What the county's index said: a look-up is slow on purpose, so it is asked once."""
-        self._usual: dict[tuple[str, str], Any] = {}
-        """What nearly all of the village say in a field: read once a visit."""
+        self._said_here: dict[tuple[str, str], list[tuple[Any, int]]] = {}
+        """What people of the village say in a field, and how many: read once a visit."""
         self._unkept: list[Draft] = []
         self._has_unkept_position = False
         self._forms: dict[str, RecordForm] = {}
@@ -426,9 +426,15 @@ class Visit:
         )
 
     def _usual_here(self, kind: str, field: str) -> Any:
-        if (kind, field) not in self._usual:
-            self._usual[kind, field] = records.usual(self.store, self.village_code, kind, field)
-        return self._usual[kind, field]
+        return records.usual(self.said_here(kind, field))
+
+    def said_here(self, kind: str, field: str) -> list[tuple[Any, int]]:
+        """Return what people of the village say in a field and how many, the most frequent first."""
+        if (kind, field) not in self._said_here:
+            self._said_here[kind, field] = records.said_in_village(
+                self.store, self.village_code, kind, field
+            )
+        return self._said_here[kind, field]
 
     def remove_member(self, form: RecordForm) -> None:
         """Take a member and what belongs to him out: a new one is dropped, a known one made void."""

@@ -16,7 +16,7 @@ from mobile.storage.pinyin import matches
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
 from mobile.widgets.choice import Choice, Place
-from mobile.widgets.question import PadControl, QuestionCard, TextControl
+from mobile.widgets.question import PadControl, QuestionCard, TextControl, label_of
 from shared_schemas.locale import text
 from shared_schemas.records import record_kind
 
@@ -40,6 +40,8 @@ class QuestionsScreen(PhoneScreen):
     may_skip = BooleanProperty(False)
     unsaid = ListProperty()
     """Yes-or-no questions without an answer, where there are several."""
+    more = StringProperty("")
+    """The questions that need no answer and stand behind “more”, by their labels."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -48,6 +50,9 @@ class QuestionsScreen(PhoneScreen):
         """The questions on the screen."""
         self._made: dict[tuple[str, str, str], QuestionCard] = {}
         """Every card made so far, by kind of record, field and widget: the next person is asked on the same."""
+        self._open_first: set[str] = set()
+        """Questions that had no answer when this step was entered."""
+        self._is_unfolded = False
         self._moving_on = Clock.create_trigger(lambda _: self.next(), MOVES_ON_AFTER_S)
 
     # What the controls need (mobile.widgets.question.Answers).
@@ -65,8 +70,8 @@ class QuestionsScreen(PhoneScreen):
         is_first_answer = self.form.values.get(name) is None
         self.form.answer(name, value)
         self._stored(name)
-        if is_first_answer and self.cards[name].question.widget in ONE_TOUCH and self._is_settled():
-            self._moving_on()
+        if is_first_answer and self.cards[name].question.widget in ONE_TOUCH:
+            self.lead_on(name)
         elif is_first_answer:
             self.type_next(name)
 
@@ -82,6 +87,13 @@ class QuestionsScreen(PhoneScreen):
         else:
             self.form.clear(name)
         self._stored(name)
+
+    def lead_on(self, name: str) -> None:
+        """Go on from a question that was answered here: to the next step, or to what is typed next."""
+        if name in self._open_first and self._is_settled(name):
+            self._moving_on()
+        else:
+            self.type_next(name)
 
     def type_next(self, name: str) -> None:
         """Give the keys to the next question that is needed and open, where it is typed.
@@ -166,6 +178,8 @@ class QuestionsScreen(PhoneScreen):
         for card in list(self.cards.values()):
             card.leave()
         self.cards = {}
+        self._is_unfolded = bool(field)
+        self._open_first = set()
         self.ids.cards.clear_widgets()
         self._show_notice()
         self.refresh()
@@ -186,12 +200,18 @@ class QuestionsScreen(PhoneScreen):
         """Whether the next step opens by itself in a moment."""
         return bool(self._moving_on.is_triggered)
 
-    def _is_settled(self) -> bool:
-        """Whether all that is asked here has an answer of the cadre's own and nothing is said about it."""
+    def _is_settled(self, name: str) -> bool:
+        """Whether nothing is open here once a question is answered, and nothing is said about any.
+
+        A question above that needs no answer was passed over; what is only likely is to be looked at.
+        """
+        names = list(self.cards)
+        below = names[names.index(name) + 1 :] if name in names else names
         return not self.form.guesses and not any(
-            card.question.value is None or card.message or card.notice or card.comment
+            card.message or card.notice or card.comment
+            or (card.question.value is None and (card.is_required or card.name in below))
             for card in self.cards.values()
-        )
+        )  # fmt: skip
 
     def _place_in(self, steps: list[Step]) -> int:
         """Return where our step stands among the steps; the first when it is asked no more."""
@@ -208,8 +228,14 @@ class QuestionsScreen(PhoneScreen):
     def refresh(self) -> None:
         """Show the questions as they now are; those that stay keep their widgets and the focus."""
         self.form.guess(self.step.group)
-        questions = [self._worded(q) for q in self.form.questions(self.step.group, theme.lang)]
+        asked = [self._worded(q) for q in self.form.questions(self.step.group, theme.lang)]
+        folded = [] if self._is_unfolded else self._to_fold(asked)
+        self.more = ("、" if theme.lang == "zh" else ", ").join(map(label_of, folded))
+        questions = [question for question in asked if question not in folded]
         names = [question.name for question in questions]
+        self._open_first |= {
+            q.name for q in questions if q.name not in self.cards and q.value is None
+        }
         unsaid = [
             q.name for q in questions if q.widget == "flag" and q.required and q.value is None
         ]
@@ -226,6 +252,17 @@ class QuestionsScreen(PhoneScreen):
             self.cards = {name: self.cards[name] for name in names}
             for card in self.cards.values():
                 place.add_widget(card)
+
+    def _to_fold(self, asked: Sequence[Any]) -> list[Any]:
+        """Return the questions that stay behind “more”; one that was on the screen does not go."""
+        aside = [q for q in asked if q.aside and q.name not in self.cards]
+        return aside if len(aside) < len(asked) else []
+
+    def unfold(self) -> None:
+        """Show the questions behind “more” as well."""
+        self._moving_on.cancel()
+        self._is_unfolded = True
+        self.refresh()
 
     def _card(self, question: Any) -> QuestionCard:
         key = (self.form.kind, question.name, question.widget)
@@ -269,8 +306,7 @@ class QuestionsScreen(PhoneScreen):
         names = list(self.unsaid)
         self.form.refuse_all(names)
         self._stored(names[-1])
-        if self._is_settled():
-            self._moving_on()
+        self.lead_on(names[-1])
 
     def look_at(self, field: str) -> None:
         """Scroll to a field once it has its place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -318,19 +318,26 @@ def last_touched(store: Store) -> Touched | None:
     return Touched(row["household_id"], row["day"]) if row["household_id"] else None
 
 
-def usual(store: Store, village_code: str, kind: str, field: str) -> Any:
-    """Return what four fifths of a village's records say in a field; None where no value has so many."""
+def said_in_village(
+    store: Store, village_code: str, kind: str, field: str
+) -> list[tuple[Any, int]]:
+    """Return the values of a field in a village and how many records have each, the most frequent first."""
     home = "r.id" if kind == "household" else "r.household_id"
     rows = store.connection.execute(
         f'SELECT r."{field}" AS value, count(*) AS count FROM "{kind}" r'  # noqa: S608
         f" JOIN household h ON h.id = {home}"
-        f' WHERE h.village_code = ? AND r."{field}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC',
+        f' WHERE h.village_code = ? AND r."{field}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1',
         (village_code,),
-    ).fetchall()
-    total = sum(row["count"] for row in rows)
-    if total < LEAST_TO_BE_USUAL or rows[0]["count"] < 0.8 * total:
+    )
+    return [(row["value"], row["count"]) for row in rows]
+
+
+def usual(said: Sequence[tuple[Any, int]]) -> Any:
+    """Return what four fifths of those counted say; None where no value has so many."""
+    total = sum(count for _, count in said)
+    if total < LEAST_TO_BE_USUAL or said[0][1] < 0.8 * total:
         return None
-    return rows[0]["value"]
+    return said[0][0]
 
 
 def conflicts(store: Store, household_id: str) -> list[dict[str, Any]]:

@@ -59,8 +59,8 @@ class Answers(Protocol):
     def finds(self, choice: Choice, typed: str) -> bool:
         """Tell whether a choice is meant by typed words or initials."""
 
-    def type_next(self, name: str) -> None:
-        """Go on to what is typed next, now that a question is answered."""
+    def lead_on(self, name: str) -> None:
+        """Go on from a question whose keys or list were closed."""
 
 
 class QuestionCard(Card):
@@ -92,8 +92,7 @@ class QuestionCard(Card):
         """Show the question as the form now has it."""
         self.question = question
         self.name = question.name
-        said = korean(f"label.{question.name}") if theme.has_korean else ""
-        self.label = said or question.label
+        self.label = label_of(question)
         self.hint = question.hint or ""
         self.is_required = bool(question.required)
         self.comment = question.comment or ""
@@ -268,7 +267,7 @@ class PadControl(Control):
                 self.answers.typed(name, text)
             else:
                 self.answers.clear(name)
-        self.answers.type_next(name)
+        self.answers.lead_on(name)
 
     def flush(self) -> None:
         if self.sheet:
@@ -322,27 +321,38 @@ class ChoiceControl(Control):
             self._show_field(question)
 
     def _show_chips(self, question: Any) -> None:
+        self._show_only(self._offered(question, self.choices))
+
+    def _offered(self, question: Any, choices: Sequence[Choice]) -> Chips:
         if self.chips is None:
             self.chips = Chips()
             self.chips.on_choose = self._choose
-        self._show_only(self.chips)
-        self.chips.offer(self.choices)
+        self.chips.offer(choices)
         value = [] if question.value is None else question.value
         self.chips.chosen = [value] if isinstance(value, str) else list(value)
+        return self.chips
 
     def _show_field(self, question: Any) -> None:
+        """Show the closed list, and before it what is chosen here most."""
         if self.field is None:
             self.field = PickField(hint=ui(self.invitation))
             self.field.bind(on_release=lambda _: self.open())
-        self._show_only(self.field)
-        self.field.words = question.shown or ""
+        often = [choice for choice in self.choices if choice.value in question.often]
+        if often:
+            self._show_only(self._offered(question, often), self.field)
+        else:
+            self._show_only(self.field)
+        is_chip = question.value in question.often
+        self.field.hint = ui("choose_other" if often else self.invitation)
+        self.field.words = "" if is_chip else question.shown or ""
         self.field.wrong = bool(question.error)
         self.field.disabled = bool(question.locked)
 
-    def _show_only(self, wanted: Chips | PickField) -> None:
-        if wanted not in self.children:
+    def _show_only(self, *wanted: Chips | PickField) -> None:
+        if list(reversed(self.children)) != list(wanted):
             self.clear_widgets()
-            self.add_widget(wanted)
+            for widget in wanted:
+                self.add_widget(widget)
 
     def open(self) -> None:
         """Show the list."""
@@ -383,14 +393,16 @@ class CodesControl(ChoiceControl):
 
     def open(self) -> None:
         """Show the list."""
-        PickSheet(
+        sheet = PickSheet(
             self.choices,
             list(self.question.value or []),
             self._store,
             title=self.question.label,
             most=getattr(self.question, "most", None) or 3,
             matches=self.answers.finds,
-        ).open()
+        )
+        sheet.bind(on_dismiss=lambda _: self.answers.lead_on(self.question.name))
+        sheet.open()
 
     def _choose(self, chosen: str) -> None:
         now = list(self.question.value or [])
@@ -613,6 +625,12 @@ CONTROLS: dict[str, type[Control]] = {
     "skills": SkillsControl,
 }
 """By the `widget` of a field type in shared_schemas.fields."""
+
+
+def label_of(question: Any) -> str:
+    """Return what a question is called in the language of the app."""
+    said = korean(f"label.{question.name}") if theme.has_korean else ""
+    return said or str(question.label)
 
 
 def choices_of(question: Any) -> list[Choice]:

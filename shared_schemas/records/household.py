@@ -115,6 +115,7 @@ class Household(ma.Schema):
         "Register number",
         max_length=20,
         group="register",
+        aside=True,
         merge=Merge.HOLD,
         roster=("户编号", "户编码", "家庭编号"),
     )
@@ -188,6 +189,7 @@ class Household(ma.Schema):
         "新分户",
         "Split from another household",
         group="register",
+        aside=True,
         roster=("是否分户", "新分户"),
         hint_zh="从别的户分出来单立户口的,选“是”",
         hint_en="Yes for a household that was set up apart from another one",
@@ -240,12 +242,14 @@ class Household(ma.Schema):
         "帮扶干部",
         "Assigned helper",
         group="contact",
+        aside=True,
         roster=("帮扶责任人", "帮扶干部", "包户干部", "结对帮扶干部"),
     )
     helper_phone = Phone(
         "帮扶干部电话",
         "Helper's phone",
         group="contact",
+        aside=True,
         roster=("帮扶责任人电话", "帮扶干部电话", "帮扶人电话"),
     )
     responsible_cadre = Text(

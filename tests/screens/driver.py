@@ -173,7 +173,10 @@ class Driver:
         return True
 
     def question(self, name: str) -> Widget:
-        """Return the card of a question by its field's name."""
+        """Return the card of a question by its field's name; what stands behind “more” is asked for."""
+        screen = self.app.manager.current_screen
+        if self.screen == "questions" and name not in screen.cards and screen.more:
+            self.tap(self.find(kind="MoreRow"))
         return self.find(kind="QuestionCard", name=name)
 
     # Touching

@@ -91,16 +91,14 @@ def answer_member(driver: Driver, person: Person) -> None:
     see_to(driver, "lives_here", "是")
     if person.phone:
         driver.fill("phone", person.phone)
+    see_to(driver, "in_school", person.in_school)
     driver.go_on()
     if person.is_child:
-        see_to(driver, "in_school", person.in_school)
-        driver.go_on()
         return
     _choose_all(
         driver,
         [
             ("ethnic", "布依族"),
-            ("in_school", person.in_school),
             ("education", "初中"),
             ("marital", "已婚"),
             ("speaks_mandarin", "会"),
