@@ -218,8 +218,9 @@ class Schedule:
                 )
                 for kind, record_id, values in edits
             ]  # fmt: skip
-            with phone.app():
-                outbox.add(connection, home, changes)
+            with phone.app():  # each household's own changes in a visit of its own
+                outbox.add(connection, fresh, changes[:1])
+                outbox.add(connection, home, changes[1:])
         self.oracle.note(phone, saw)
         self._after(phone)
 

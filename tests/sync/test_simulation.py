@@ -7,13 +7,12 @@ import pytest
 from .simulation import run
 from .world import World
 
-SEEDS = range(1, 17)
-"""The same in every run until some thousand more fresh ones were clean; those that failed last, three
-in 1,858, were the simulation's own fault. `python -m benchmarks.simulation` takes fresh ones."""
+SEEDS = range(1, 9)
+"""The same in every run; `test_fresh_schedules` takes new ones with each commit."""
 
 ONCE_FAILED = (
     20, 102, 1043, 910036, 910071, 700035, 900146, 6010392, 6010685, 6010787, 6011497, 6011944,
-    6011952, 6021215, 6022097,
+    6011952, 6021215, 6022097, 96000000204, 96000000260, 96000001459, 97000000625,
 )  # fmt: skip
 """Each led to a fault that `test_found_faults` or `test_held` names; schedules have changed since."""
 
