@@ -137,3 +137,14 @@ def test_the_second_consent_is_likely_taken_as_the_first(store: Store) -> None:
     second.refuse_all(["given"])
     second.guess("answer")
     assert second.values.get("method") is None
+
+
+def test_of_a_long_list_what_this_village_has_most_is_offered_at_once(store: Store) -> None:
+    for serial in (100, 200):
+        a_submitted_household(store, serial=serial)
+    head = a_filled_visit(store, serial=300).members[0]
+    [ethnic] = [q for q in head.questions("background") if q.name == "ethnic"]
+    [school] = [q for q in head.questions("family") if q.name == "in_school"]
+    assert ethnic.often == ("09",)
+    assert {code for code, _, _ in ethnic.options} > set(ethnic.often)
+    assert school.often == ()  # a short list stands there whole

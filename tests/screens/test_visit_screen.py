@@ -237,3 +237,27 @@ def test_nothing_changed_is_offered_only_where_nothing_is_missing(phone: Callabl
     driver.tap_text("这个人没变", within=card)
     assert driver.sees("已问过,没变")
     assert not driver.sees("都没变,直接提交")
+
+
+def test_what_few_can_answer_stands_behind_more_and_leads_nowhere_by_itself(
+    phone: Callable[..., Driver],
+):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    driver.tap_text("下一步")
+    driver.tap_text("下一步")
+    screen = driver.app.manager.current_screen
+    assert "registry_no" not in screen.cards
+    assert driver.sees("户编号", exact=False)  # it is named, so that nobody looks for it in vain
+    driver.tap(driver.find(kind="MoreRow"))
+    assert "registry_no" in screen.cards
+    driver.choose("category", "一般农户")
+    driver.tap_text("这2项都选“否”")
+    assert screen.moves_on is False  # he asked for more: he says himself when he is done
+    assert screen.step.group == "register"
+    driver.fill("registry_no", "0812")
+    driver.tap_text("下一步")
+    driver.tap_text("上一步")
+    assert driver.question("registry_no").question.value == "0812"
+    assert "户编号" not in screen.more

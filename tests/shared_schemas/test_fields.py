@@ -171,3 +171,10 @@ def test_the_question_follows_the_answer():
     assert "wage_floor" not in asked(wants_job="4")
     assert "wage_floor" in asked(wants_job="1")
     assert "occupations" not in asked(wants_job="1", any_occupation=True)
+
+
+def test_what_stands_behind_more_never_needs_an_answer() -> None:
+    for kind in records.record_kinds():
+        for name, declared in kind.fields.items():
+            assert not (declared.info.aside and declared.info.required), name
+            assert not declared.info.aside or declared.info.group, name
