@@ -25,7 +25,6 @@ NAMES = (
     "simulation",
     "save_form",
     "encryption",
-    "app_start",
     "phone",
     "search",
     "labour_query",
