@@ -11,6 +11,8 @@ import logging
 import sys
 import time
 import traceback
+from collections import Counter as Counted
+from collections.abc import Sequence
 
 import structlog
 from flask import Flask, Response, g, request
@@ -29,6 +31,21 @@ CHANGES = Counter(
 ROWS_PULLED = Counter("chushan_rows_pulled_total", "Rows sent to phones", registry=registry)
 
 log = structlog.get_logger("chushan")
+
+
+def note_push(outcomes: Sequence[str], *, new: int, **who: str) -> None:
+    """Count and log the outcomes of a batch of changes, whichever way it came; `who` by id only."""
+    counts = Counted(outcomes)
+    for outcome, count in counts.items():
+        CHANGES.labels(outcome).inc(count)
+    log.info(
+        "push_received",
+        **who,
+        changes=len(outcomes),
+        new=new,
+        held=counts["held"],
+        conflicts=counts["conflict"],
+    )
 
 
 def configure_logs(level: str = "INFO") -> None:

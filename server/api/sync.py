@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 from marshmallow import validate
 
 from server.access import audience, current_device, limit_calls, server
-from server.observe import CHANGES, ROWS_PULLED, log
+from server.observe import ROWS_PULLED, log, note_push
 from server.services.build_pull import RolledBack, begin_epoch, build_pull, spans_from_text
 from server.services.enrol import enrol_device
 from server.services.phone_index import follow, tell_index, tell_pages
@@ -227,17 +227,7 @@ def push() -> Response:
         lambda conn: receive_push(conn, batch, device=device, now_ms=here.now_ms()),
     )
     outcomes = [entry.outcome.value for entry in result.outcomes]
-    for outcome in set(outcomes):
-        CHANGES.labels(outcome).inc(outcomes.count(outcome))
-    log.info(
-        "push_received",
-        county=device.county,
-        device=device.id,
-        changes=len(batch.changes),
-        new=result.new,
-        held=outcomes.count("held"),
-        conflicts=outcomes.count("conflict"),
-    )
+    note_push(outcomes, new=result.new, county=device.county, device=device.id)
     answer = result.to_message()
     if request.mimetype == PACKED:
         return Response(pack(answer), mimetype=PACKED)

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine
 
+from server.observe import note_push
 from server.services.receive_push import (
     Push,
     PushResult,
@@ -75,6 +76,8 @@ def take_handover(engine: Engine, data: bytes, *, carrier: Carrier, now_ms: int)
                 incarnation, first_n = push.incarnation, push.changes[0].n
                 last_n = first_n - 1
             result = _receive(engine, push, author, now_ms)
+            outcomes = [entry.outcome.value for entry in result.outcomes]
+            note_push(outcomes, new=result.new, county=author.county, device=author.id)
         except ChushanError as met:
             if not incarnation:
                 raise

@@ -26,6 +26,7 @@ from mobile.sync import handover
 from mobile.sync.attempt import SyncResult, sync_once
 from mobile.sync.enrol import enrol, parse_enrolment
 from server.cli import main
+from server.observe import registry
 from server.services.backup import make_backup, restore_backup
 from server.services.enrol import enrolment_text, make_enrolment
 from server.storage import tables
@@ -149,10 +150,13 @@ def test_what_a_phone_without_internet_captured_goes_in_and_the_receipt_comes_ba
     assert "韦正明".encode() not in Path(bundle.path).read_bytes()
     assert not outbox.is_waiting(author.connection, household)  # it can no longer be recalled
 
+    counted = ("chushan_changes_total", {"outcome": "applied"})
+    before = registry.get_sample_value(*counted) or 0
     handover.carry_in(carrier, bundle.path)
     result = sync(carrier)
     assert result.carried == 1
     assert "替别人带交了1份交接文件" in result.message
+    assert registry.get_sample_value(*counted) == before + 8
     assert office.outcomes() == {"applied": 8}
     assert office.authors() == {(office.people[AUTHOR].id, get(author.connection, "device_id"))}
     assert office.pieces() == 0
