@@ -201,8 +201,9 @@ def in_the_window(folder: Path, actions: int) -> dict[str, Any]:
     driver = Driver(folder, today=seed.TODAY)
     driver.start()
     driver.settle(0.5)
-    keep_what_is_loaded()
     app, found = driver.app, {"memory at the start": rss_mb()}
+    app.make_ready(keep_what_is_loaded)  # as the app does three seconds after its start
+    driver.settle(2)
     village = seed.villages()[0]
     connection = app.store.connection
     homes = [row["id"] for row in connection.execute(

@@ -48,6 +48,11 @@ SCREENS = {
 }
 """Imported when first visited: the first frame waits for none of them."""
 
+SOON = ("households", "visit", "questions")
+"""Made while nobody waits, once the first screen stands: what a cadre opens next."""
+
+BETWEEN_S = 0.3
+
 LISTS = ("today", "search", "villages", "households")
 """Screens from which a household is opened, and which count what there is."""
 
@@ -403,14 +408,26 @@ class ChushanApp(App):
             self._show(name, facts)
 
     def _show(self, name: str, facts: dict[str, Any]) -> None:
-        if not self.manager.has_screen(name):
-            module, screen_class = SCREENS[name]
-            screen = getattr(import_module(module), screen_class)(name=name, phone=self)
-            self.manager.add_widget(screen)
+        self._make(name)
         screen = self.manager.get_screen(name)
         screen.enter(**facts)
         self.manager.current = name
         device().hide_from_pictures(name not in MAY_BE_PICTURED)
+
+    def _make(self, name: str) -> None:
+        if not self.manager.has_screen(name):
+            module, screen_class = SCREENS[name]
+            screen = getattr(import_module(module), screen_class)(name=name, phone=self)
+            self.manager.add_widget(screen)
+
+    def make_ready(self, then: Callable[[], None]) -> None:
+        """Make the screens of a visit while nobody waits for them, one a moment; `then` comes after."""
+        missing = [name for name in SOON if not self.manager.has_screen(name)]
+        if not missing:
+            then()
+            return
+        self._make(missing[0])
+        Clock.schedule_once(lambda _: self.make_ready(then), BETWEEN_S)
 
     def _key(self, _window: Any, key: int, *_: Any) -> bool:
         if key != BACK_KEY:

@@ -35,15 +35,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from mobile.app import ChushanApp
 
-    Clock.schedule_once(keep_what_is_loaded, LOADED_AFTER_S)
-    ChushanApp().run()
+    app = ChushanApp()
+    Clock.schedule_once(lambda _: app.make_ready(keep_what_is_loaded), SHOWN_AFTER_S)
+    app.run()
     return 0
 
 
-LOADED_AFTER_S = 5
+SHOWN_AFTER_S = 3
+"""By then the first screen stands, also on a slow phone."""
 
 
-def keep_what_is_loaded(*_: object) -> None:
+def keep_what_is_loaded() -> None:
     """Let Python's search for garbage pass over modules and rules of kv: they stay to the end.
 
     Every opening of a form made it look through all of them, a quarter of a second on a PC.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mobile.app import SOON
 from tests.screens.driver import Driver
 from tests.screens.flows import open_village, start_household
 from tests.screens.layout import layout_faults
@@ -115,3 +116,15 @@ def test_what_a_family_could_get_is_one_touch_from_the_household(
     assert layout_faults(driver) == []
     driver.back()
     assert driver.screen == "visit"
+
+
+def test_the_screens_of_a_visit_are_made_while_nobody_waits(phone: Callable[..., Driver]):
+    driver = phone()
+    made: list[bool] = []
+    driver.app.make_ready(lambda: made.append(True))
+    driver.until(lambda: bool(made))
+    assert all(driver.app.manager.has_screen(name) for name in SOON)
+    assert driver.screen == "today"
+    driver.tap_text("各村名单")  # and they work as those do that were made when first visited
+    driver.tap_text("大湾村")
+    driver.until(lambda: driver.screen == "households")
