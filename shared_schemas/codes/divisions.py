@@ -78,19 +78,18 @@ def division(code: str) -> Division | None:
     A code that changed its name is returned with its newest name.
     """
     padded = pad12(code)
-    table = _demo() if level_of(padded) > COUNTY else _nation()
-    spans = table.get(padded)
+    spans = _demo().get(padded) if level_of(padded) > COUNTY else _in_nation(padded)
     return spans[-1] if spans else None
 
 
 def divisions_within(prefix: str, level: int) -> tuple[Division, ...]:
     """Return the places of a level in another that are in use now: a picker's next page."""
-    table = _demo() if level > COUNTY else _nation()
-    return tuple(
-        spans[-1]
-        for code, spans in table.items()
-        if spans[-1].level == level and not spans[-1].valid_to and is_within(code, prefix)
+    codes = _demo() if level > COUNTY else _nation()
+    start = pad12(prefix)[: _WIDTHS[level_of(prefix)]]
+    places = (
+        division(code) for code in codes if code.startswith(start) and level_of(code) == level
     )
+    return tuple(place for place in places if place and not place.valid_to)
 
 
 def id_area_name(code6: str, birth_year: int) -> str | None:
@@ -100,7 +99,7 @@ def id_area_name(code6: str, birth_year: int) -> str | None:
     Numbers were first given out in 1984; an older person has the code of that year. Where a code had several
     names, the one of that time is returned. xxxx01 is the urban area of the prefecture.
     """
-    spans = _nation().get(pad12(code6))
+    spans = _in_nation(pad12(code6))
     if spans:
         day = f"{max(birth_year, 1984)}-12-31"
         begun = [span for span in spans if span.valid_from <= day]
@@ -113,7 +112,7 @@ def id_area_name(code6: str, birth_year: int) -> str | None:
 
 def national_divisions() -> tuple[Division, ...]:
     """Return every code of GB/T 2260, ended ones too, each with its newest name."""
-    return tuple(spans[-1] for spans in _nation().values())
+    return tuple(_in_nation(code)[-1] for code in _nation())
 
 
 def demo_divisions() -> tuple[Division, ...]:
@@ -122,39 +121,45 @@ def demo_divisions() -> tuple[Division, ...]:
 
 
 @cache
-def _nation() -> dict[str, tuple[Division, ...]]:
-    """Read the nation's table once: for each code its names, the present one last."""
-    rows = _rows("divisions.csv")
-    known = {row["code"] for row in rows}
-    table: dict[str, tuple[Division, ...]] = {}
-    for row in rows:
-        code = pad12(row["code"])
-        table[code] = (
-            *table.get(code, ()),
-            Division(
-                code12=code,
-                name=row["name"],
-                level=level_of(code),
-                parent=_parent_in_nation(row["code"], known),
-                valid_from=row["valid_from"],
-                valid_to=row["valid_to"],
-                successor=row["successor"] and pad12(row["successor"]),
-            ),
+def _nation() -> dict[str, list[list[str]]]:
+    """Read the nation's table once: for each code the lines of its names, the present one last.
+
+    Lines, because a form asks for the one place of an ID number, and there are over 6,000.
+    """
+    lines: dict[str, list[list[str]]] = {}
+    for line in csv.reader(_text("divisions.csv")[1:]):
+        lines.setdefault(pad12(line[0]), []).append(line)
+    return lines
+
+
+@cache
+def _in_nation(code: str) -> tuple[Division, ...]:
+    """Return the names of a code of twelve digits, the present one last; none for a code never used."""
+    return tuple(
+        Division(
+            code12=code,
+            name=name,
+            level=level_of(code),
+            parent=_parent_in_nation(code),
+            valid_from=valid_from,
+            valid_to=valid_to,
+            successor=successor and pad12(successor),
         )
-    return table
+        for _, name, valid_from, valid_to, successor in _nation().get(code, ())
+    )
 
 
-def _parent_in_nation(code6: str, known: set[str]) -> str:
-    if code6.endswith("0000"):
+def _parent_in_nation(code: str) -> str:
+    if code.endswith("0000000000"):
         return ""
-    prefecture, province = f"{code6[:4]}00", f"{code6[:2]}0000"
-    return pad12(prefecture if prefecture != code6 and prefecture in known else province)
+    prefecture, province = pad12(code[:4]), pad12(code[:2])
+    return prefecture if prefecture != code and prefecture in _nation() else province
 
 
 @cache
 def _demo() -> dict[str, tuple[Division, ...]]:
     table: dict[str, tuple[Division, ...]] = {}
-    for row in _rows("divisions_demo.csv"):
+    for row in csv.DictReader(_text("divisions_demo.csv")):
         level = level_of(row["code"])
         table[row["code"]] = (
             Division(
@@ -168,6 +173,6 @@ def _demo() -> dict[str, tuple[Division, ...]]:
     return table
 
 
-def _rows(file_name: str) -> list[dict[str, str]]:
+def _text(file_name: str) -> list[str]:
     path = files(__package__).joinpath("data", file_name)
-    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    return path.read_text(encoding="utf-8").splitlines()
