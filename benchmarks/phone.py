@@ -193,8 +193,10 @@ def rss_mb() -> float:
 def in_the_window(folder: Path, actions: int) -> dict[str, Any]:
     """Open the app and measure what a cadre does; every figure a list of CPU ms."""
     exec(WITHOUT)
+    from mobile.main import search_garbage_seldom
+
+    search_garbage_seldom()
     from benchmarks.search import queries
-    from mobile.main import keep_what_is_loaded
     from tests.screens import seed
     from tests.screens.driver import Driver
 
@@ -202,7 +204,7 @@ def in_the_window(folder: Path, actions: int) -> dict[str, Any]:
     driver.start()
     driver.settle(0.5)
     app, found = driver.app, {"memory at the start": rss_mb()}
-    app.make_ready(keep_what_is_loaded)  # as the app does three seconds after its start
+    app.make_ready()  # as the app does three seconds after its start
     driver.settle(2)
     village = seed.villages()[0]
     connection = app.store.connection

@@ -141,6 +141,9 @@ class ChushanApp(App):
         self.full_phone = FullPhone()
         ExceptionManager.add_handler(self.full_phone)
         self.manager = ScreenManager(transition=NoTransition())
+        # Kivy cuts off what sticks out while screens slide past each other; ours do not slide.
+        self.manager.canvas.before.clear()
+        self.manager.canvas.after.clear()
         self.manager.add_widget(_opening_screen())
         return self.manager
 
@@ -420,14 +423,12 @@ class ChushanApp(App):
             screen = getattr(import_module(module), screen_class)(name=name, phone=self)
             self.manager.add_widget(screen)
 
-    def make_ready(self, then: Callable[[], None]) -> None:
-        """Make the screens of a visit while nobody waits for them, one a moment; `then` comes after."""
+    def make_ready(self) -> None:
+        """Make the screens of a visit while nobody waits for them, one a moment."""
         missing = [name for name in SOON if not self.manager.has_screen(name)]
-        if not missing:
-            then()
-            return
-        self._make(missing[0])
-        Clock.schedule_once(lambda _: self.make_ready(then), BETWEEN_S)
+        if missing:
+            self._make(missing[0])
+            Clock.schedule_once(lambda _: self.make_ready(), BETWEEN_S)
 
     def _key(self, _window: Any, key: int, *_: Any) -> bool:
         if key != BACK_KEY:

@@ -47,6 +47,7 @@ class Choice:
 class Chip(Pressable, AnchorLayout):
     """One answer. A chosen one has a tick and a filled ground: colour never alone."""
 
+    corner = 12
     words = StringProperty("")
     chosen = BooleanProperty(False)
     value = ObjectProperty(None, allownone=True)
@@ -83,6 +84,7 @@ class Chips(Flow):
 class PickField(Pressable, BoxLayout):
     """A closed picker: what is chosen, or an invitation to choose."""
 
+    corner = 12
     words = StringProperty("")
     hint = StringProperty("")
     wrong = BooleanProperty(False)

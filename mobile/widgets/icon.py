@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import cos, pi, sin
 
+from kivy.clock import Clock
 from kivy.graphics import Color, Line
 from kivy.metrics import dp
 from kivy.properties import ColorProperty, NumericProperty, StringProperty
@@ -74,12 +75,14 @@ class Icon(Widget):
     weight = NumericProperty(2)
 
     def __init__(self, **kwargs: object) -> None:
+        self._trigger_draw = Clock.create_trigger(self._draw, -1)
         super().__init__(**kwargs)
         for name in ("icon", "color", "pos", "size", "weight"):
-            self.fbind(name, self._draw)
-        self._draw()
+            self.fbind(name, self._trigger_draw)
+        self._trigger_draw()
 
     def _draw(self, *_: object) -> None:
+        """Draw the strokes: once a frame, however much has changed."""
         self.canvas.clear()
         side = min(self.width, self.height)
         left, top = self.center_x - side / 2, self.center_y + side / 2

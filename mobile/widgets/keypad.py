@@ -62,6 +62,7 @@ PADS = {
 class Key(Pressable, AnchorLayout):
     """One key."""
 
+    corner = 12
     words = StringProperty("")
     icon = StringProperty("")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from kivy.animation import Animation
 from kivy.clock import Clock
 from kivy.core.window import Window
+from kivy.graphics import Color, RoundedRectangle
+from kivy.metrics import dp
 from kivy.properties import (
     BooleanProperty,
     ColorProperty,
@@ -23,6 +25,7 @@ from kivy.uix.scrollview import ScrollView
 from kivy.uix.stacklayout import StackLayout
 from kivy.uix.widget import Widget
 
+from mobile.theme import theme
 from mobile.widgets import icon, load_kv, words
 
 __all__ = ["icon", "words"]
@@ -34,16 +37,24 @@ OUT_OF_SIGHT = (-100_000, -100_000)
 class Pressable(ButtonBehavior, Widget):
     """Anything that is touched: it darkens under the finger and is never smaller than 48 dp."""
 
-    pressed = NumericProperty(0.0)
+    corner = 0
+    """Radius of its corners in dp."""
 
     def on_state(self, _: Widget, state: str) -> None:
         """Show at once that the touch was felt."""
-        self.pressed = 0.12 if state == "down" else 0.0
+        self.canvas.after.remove_group("pressed")
+        if state == "down":
+            with self.canvas.after:
+                Color(*theme.ink[:3], 0.12, group="pressed")
+                RoundedRectangle(
+                    pos=self.pos, size=self.size, radius=[dp(self.corner)], group="pressed"
+                )
 
 
 class BigButton(Pressable, AnchorLayout):
     """A button with words. `look` "main" is the one that leads on, 12 mm tall."""
 
+    corner = 14
     words = StringProperty("")
     icon = StringProperty("")
     look = OptionProperty("main", options=["main", "plain", "quiet", "warm"])
@@ -58,6 +69,7 @@ class BigButton(Pressable, AnchorLayout):
 class IconButton(Pressable, AnchorLayout):
     """A button with an icon only, for back, clear and the like. `says` names it for the reader."""
 
+    corner = 26
     icon = StringProperty("")
     says = StringProperty("")
     color = ColorProperty()
@@ -121,6 +133,8 @@ class Card(Stack):
 
 class TapCard(Pressable, Card):
     """A card that is a button."""
+
+    corner = 16
 
 
 class Row(BoxLayout):

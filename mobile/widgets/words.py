@@ -129,14 +129,16 @@ def ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
 
 
 def fitting(words: str, size: float, room: float) -> float:
-    """Return the letter size, up to `size`, at which words fit into one line of `room`."""
+    """Return the letter size, up to `size`, at which words fit into one line of `room`.
+
+    In proportion, measured at `size` alone: each size that is tried opens the whole font once more.
+    """
     wide = ruler(DEFAULT_FONT, size, False)(words) if words else 0
     if not wide > room > 0:
         return size
-    size = float(int(size * room / wide))
-    while size > 1 and ruler(DEFAULT_FONT, size, False)(words) > room:
-        size -= 1  # widths of letters are rounded: they do not shrink quite as their size does
-    return size
+    # A square letter is as wide as its size; the widths of the others are rounded to whole pixels.
+    rounded = sum(not ("\u2e80" <= c <= "\u9fff" or c >= "\uff00") for c in words) / 2
+    return max(1.0, float(int(size * (room - rounded) / wide)))
 
 
 class OneLine(Label):
@@ -165,16 +167,23 @@ class Words(Label):
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        for name in ("words", "width", "font_size", "bold", "one_line", "fit"):
-            self.fbind(name, self._lay_out)
-        self.fbind("texture_size", self._as_wide_as_words)
-        self._lay_out()
+        for name in ("words", "one_line", "fit"):
+            self.fbind(name, self._trigger_texture)
+        self.fbind("width", self._widened)
 
-    def _as_wide_as_words(self, *_: object) -> None:
+    def _widened(self, *_: object) -> None:
+        if not self.one_line:
+            self._trigger_texture()
+
+    def texture_update(self, *largs: object) -> None:
+        """Break the lines and draw them: once a frame, however much has changed."""
+        self._break_lines()
+        super().texture_update(*largs)
+        self._trigger_texture.cancel()  # it was the breaking that asked to draw again
         if self.one_line:
             self.width = self.texture_size[0]
 
-    def _lay_out(self, *_: object) -> None:
+    def _break_lines(self) -> None:
         shown = typeset(drawable(self.words))
         is_tibetan = has_tibetan(shown)
         if not is_tibetan and self.markup:

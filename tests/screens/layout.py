@@ -12,7 +12,7 @@ from kivy.uix.textinput import TextInput
 from kivy.uix.widget import Widget
 
 from mobile.theme import MAIN_BUTTON, TOUCH
-from mobile.widgets.kit import BigButton, Toast
+from mobile.widgets.kit import BigButton, Pressable, Toast
 from mobile.widgets.words import is_drawable, ruler
 from tests.screens.driver import Driver, ancestors, shows
 
@@ -84,7 +84,7 @@ def _overlaps(shown: list[Widget]) -> list[str]:
 
 
 def _is_touched(widget: Widget) -> bool:
-    return hasattr(widget, "pressed") and not widget.disabled
+    return isinstance(widget, Pressable) and not widget.disabled
 
 
 def _in_toast(widget: Widget) -> bool:

@@ -120,10 +120,8 @@ def test_what_a_family_could_get_is_one_touch_from_the_household(
 
 def test_the_screens_of_a_visit_are_made_while_nobody_waits(phone: Callable[..., Driver]):
     driver = phone()
-    made: list[bool] = []
-    driver.app.make_ready(lambda: made.append(True))
-    driver.until(lambda: bool(made))
-    assert all(driver.app.manager.has_screen(name) for name in SOON)
+    driver.app.make_ready()
+    driver.until(lambda: all(driver.app.manager.has_screen(name) for name in SOON))
     assert driver.screen == "today"
     driver.tap_text("各村名单")  # and they work as those do that were made when first visited
     driver.tap_text("大湾村")
