@@ -176,15 +176,15 @@ def _new_household(driver: Driver, shot) -> None:
     driver.back()
     driver.tap_text("下一步")
     for name, label in (
-        ("ethnic", "布依族"), ("in_school", "非在校"), ("education", "初中"),
-        ("marital", "已婚"), ("speaks_mandarin", "会"),
+        ("ethnic", "布依族"), ("education", "初中"), ("marital", "已婚"),
     ):  # fmt: skip
         see_to(driver, name, label)
     shot("15-background")
-    driver.tap_text("下一步")
+    see_to(driver, "speaks_mandarin", "会")
+    driver.go_on()
     driver.choose("health", "健康")
     see_to(driver, "labour_ability", "普通劳动力")
-    driver.tap_text("下一步")
+    driver.go_on()
     driver.tap_text("加一项技能")
     driver._choose_in_sheet("缝纫")
     driver.tap_text("初级", exact=False)
@@ -195,14 +195,16 @@ def _new_household(driver: Driver, shot) -> None:
     driver.close_keys()
     driver.tap_text("下一步")
     driver.choose("work_form", "未就业")
-    driver.tap_text("下一步")
+    driver.go_on()
     shot("18-consent")
     driver.choose("given", "同意")
     driver.choose("method", "签字照片")
     driver.go_on()
     driver.choose("given", "不同意")
-    shot("19-consent-refused")
     driver.go_on()
+    driver.tap_text("上一步")
+    shot("19-consent-refused")
+    driver.tap_text("下一步")
     driver.choose("wants_job", "想外出")
     shot("20-wish")
     driver.back()
