@@ -1,6 +1,8 @@
 """The phone's database file: durability, threads, an older file."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -129,3 +131,16 @@ def test_connection_of_a_thread_that_ended_is_not_kept(store: Store) -> None:
             open_files.append(link.readlink())
 
     assert open_files.count(store.path) <= 3
+
+
+def test_an_ordinary_start_does_without_sqlite_utils(tmp_path: Path) -> None:
+    path = tmp_path / "phone.db"
+    open_store(path).close()
+    code = (
+        "import sys; from mobile.storage.database import open_store;"
+        " open_store(sys.argv[1]).close(); print('sqlite_utils' in sys.modules)"
+    )
+    again = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert again.stdout.strip() == "False"
