@@ -7,6 +7,7 @@ What is true is decided in `mobile.forms` and `mobile.sync`; how it looks stands
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import platform
 import threading
 from collections.abc import Callable, Sequence
@@ -60,6 +61,7 @@ MAY_BE_PICTURED = ("enrol", "sync", "settings", "help")
 """Without personal data: a cadre may take a picture of these for whoever helps him."""
 
 IDLE_CHECKED_EVERY_S = 5
+RESTS_AFTER_S = 3
 LINK_LOOKED_AT_EVERY_S = 5
 ANSWERS_KEPT_EVERY_S = 0.5
 
@@ -124,6 +126,7 @@ class ChushanApp(App):
         self._link: Any = None
         self._look: Any = None
         self._keeping: Any = None
+        self._resting: Any = None
         self.handed_in: Any = None
         """The household that was handed in last (`mobile.screens.handed_in`), until the cadre goes on."""
         self._is_busy_said = False
@@ -151,10 +154,11 @@ class ChushanApp(App):
         Window.unbind(on_flip=self._first_frame)
         Clock.schedule_once(lambda _: self._open(), 0)
         self._keeping = Clock.schedule_interval(lambda _: self.keep_answers(), ANSWERS_KEPT_EVERY_S)
+        self._resting = Clock.schedule_interval(lambda _: self.rest(), RESTS_AFTER_S)
         self.watch_link()
 
     def _open(self) -> None:
-        # With the store come sqlite-utils and the ciphers: after the first frame.
+        # With the store come the ciphers and the forms: after the first frame.
         from mobile.storage.cipher import is_plain
         from mobile.storage.key import DeviceForgot, KeyFile
 
@@ -340,7 +344,7 @@ class ChushanApp(App):
         Window.unbind(on_textinput=self._touched)
         if self.key_file is not None:
             self._idle.cancel()
-        for clock in (self._look, self._keeping):
+        for clock in (self._look, self._keeping, self._resting):
             if clock is not None:
                 clock.cancel()
         ExceptionManager.remove_handler(self.full_phone)
@@ -429,6 +433,12 @@ class ChushanApp(App):
         if missing:
             self._make(missing[0])
             Clock.schedule_once(lambda _: self.make_ready(), BETWEEN_S)
+
+    def rest(self) -> None:
+        """Search for garbage while nobody touches the phone; else Python does it while a form opens."""
+        idle_s = self.since_boot_s() - self.touched_at_s
+        if idle_s >= RESTS_AFTER_S and gc.get_count()[1] > 1:
+            gc.collect()
 
     def _key(self, _window: Any, key: int, *_: Any) -> bool:
         if key != BACK_KEY:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kivy.clock import Clock
 from kivy.core.text import DEFAULT_FONT
 from kivy.core.window import Window
+from kivy.factory import Factory
 from kivy.metrics import dp
 from kivy.properties import (
     BooleanProperty,
@@ -16,7 +17,6 @@ from kivy.properties import (
     ObjectProperty,
     StringProperty,
 )
-from kivy.uix.anchorlayout import AnchorLayout
 from kivy.uix.boxlayout import BoxLayout
 from kivy.uix.recycleview import RecycleView
 from kivy.uix.recycleview.views import RecycleDataViewBehavior
@@ -44,13 +44,20 @@ class Choice:
     search: str = ""
 
 
-class Chip(Pressable, AnchorLayout):
+class Chip(Pressable, BoxLayout):
     """One answer. A chosen one has a tick and a filled ground: colour never alone."""
 
     corner = 12
     words = StringProperty("")
     chosen = BooleanProperty(False)
     value = ObjectProperty(None, allownone=True)
+
+    def on_chosen(self, _: object, chosen: bool) -> None:
+        """Put the tick before the words, or take it away: most chips never have one."""
+        if chosen:
+            self.add_widget(Factory.ChipTick(), index=1)
+        else:
+            self.remove_widget(self.children[1])
 
 
 class Chips(Flow):

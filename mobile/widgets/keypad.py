@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kivy.clock import Clock
+from kivy.factory import Factory
 from kivy.properties import StringProperty
 from kivy.uix.anchorlayout import AnchorLayout
 
@@ -65,6 +66,11 @@ class Key(Pressable, AnchorLayout):
     corner = 12
     words = StringProperty("")
     icon = StringProperty("")
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        if self.icon:  # one key of twelve
+            self.add_widget(Factory.KeyIcon(icon=self.icon))
 
 
 class Keypad(Sheet):

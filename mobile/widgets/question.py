@@ -84,9 +84,9 @@ class QuestionCard(Card):
 
     def __init__(self, question: Any, answers: Answers, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.parts: dict[str, Any] = {}
         self.control = CONTROLS.get(question.widget, TextControl)(answers)
-        self.ids.control_place.add_widget(self.control)
+        self.parts: dict[str, Any] = {"control": self.control}
+        self.add_widget(self.control)
 
     def show(self, question: Any, *, before: str = "", explain: Any = None) -> None:
         """Show the question as the form now has it."""
@@ -126,14 +126,14 @@ class QuestionCard(Card):
             setattr(part, fact, value)
 
     def _made_part(self, name: str) -> Any:
-        place, kind = PARTS[name]
-        part = Factory.get(kind)()
+        part = Factory.get(PARTS[name])()
         if name == "reason":
             part.bind(on_release=lambda _: self.explain())
-        order = list(PARTS)
-        below = [p for n, p in self.parts.items() if order.index(n) > order.index(name)]
-        within = self.ids[place]
-        within.add_widget(part, sum(other.parent is within for other in below))
+        if name == "hint":
+            self.ids.head.add_widget(part)
+        else:
+            order = list(PARTS)
+            self.add_widget(part, sum(order.index(n) > order.index(name) for n in self.parts))
         return part
 
     def flush(self) -> None:
@@ -147,13 +147,14 @@ class QuestionCard(Card):
 
 
 PARTS = {
-    "hint": ("head", "Hint"),
-    "comment": ("above", "CommentBox"),
-    "verdict": ("below", "Said"),
-    "notice": ("below", "Said"),
-    "reason": ("below", "ReasonButton"),
+    "hint": "Hint",
+    "comment": "CommentBox",
+    "control": "Control",
+    "verdict": "Said",
+    "notice": "Said",
+    "reason": "ReasonButton",
 }
-"""What may be said about a question, from the top: the part of the card and the widget of the kv."""
+"""What stands below the label, from the top: the widget of the kv. All but the control come when needed."""
 
 
 class Control(Stack):
