@@ -69,5 +69,6 @@ def test_korean_stands_on_the_main_buttons_and_chinese_where_it_has_no_words(
     assert driver.sees("住在哪里")
     driver.back()
     driver.app.go("settings")
+    driver.settle()
     driver.tap_text("English")
     assert driver.sees("Language")
