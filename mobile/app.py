@@ -228,10 +228,12 @@ class ChushanApp(App):
         position = self.visit.position
         if position is None:
             return
+        self.visit.is_guessing = True  # as it was when the app ended
         for step in self.visit.steps(theme.lang):
             if (step.record_id, step.group) == (position.record_id, position.group):
                 self.go("questions", step=step, field=position.field)
                 return
+        self.visit.is_guessing = False
 
     def enrolled(self) -> None:
         """Choose a PIN for the phone that was just enrolled, then fetch its villages."""

@@ -139,6 +139,8 @@ class Info:
     asked: Condition | None = None
     aside: bool = False
     """Asked behind “more”: few have an answer, or a roster brings it. Never where `required`."""
+    tells_change: bool = False
+    """Asks what has changed since the last visit: aside in a household that is new."""
     merge: Merge = Merge.LATER
     settled_by: Authority | None = None
     """Who is believed across registrations, where `merge` does not tell it already."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,6 +63,8 @@ class Question:
     """What the cadre should know, and may pass over."""
     often: tuple[str, ...] = ()
     """Of a long list of codes, those that people of this village have most."""
+    excludes_others: str | None = None
+    """The code that stands alone where several may be chosen (“healthy”)."""
     most: int | None = None
     """How many options or places may be chosen, for codes and divisions."""
 
@@ -72,6 +76,8 @@ class Group:
     name: str
     title: str
     done: bool
+    likely: bool
+    """Whether nothing is open here, but only because an answer is likely: it is looked at later."""
     problems: tuple[Hit, ...]
 
 
@@ -95,8 +101,6 @@ class RecordForm:
         self.preset = dict(preset or {})
         """What the program answers until a person says otherwise; saved with the first touch."""
         self.drafts: dict[str, Draft] = {}
-        self.guesses: dict[str, Any] = {}
-        """Likely answers on the screen: not stored before `keep_guesses`, gone with `drop_guesses`."""
         self.next_was_refused = False
 
     @property
@@ -109,12 +113,22 @@ class RecordForm:
         self.next_was_refused = wanted
 
     @property
-    def values(self) -> dict[str, Any]:
-        """The values as they stand in this visit."""
+    def answered(self) -> dict[str, Any]:
+        """The values that somebody gave, or the program where a person does not say otherwise."""
         known = self.known.values if self.known else {}
         drafted = {name: draft.value for name, draft in self.drafts.items()}
-        values = {**self.guesses, **known, **self.preset, **drafted}
+        values = {**known, **self.preset, **drafted}
         return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def guesses(self) -> dict[str, Any]:
+        """Likely answers that nobody has looked at yet (`Visit.is_guessing`): shown, and not stored."""
+        return self.visit.guesses_of(self)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values as they stand in this visit, what is only likely with them."""
+        return {**self.guesses, **self.answered}
 
     @property
     def is_born(self) -> bool:
@@ -124,7 +138,7 @@ class RecordForm:
     @property
     def is_void(self) -> bool:
         """Whether the record was taken out."""
-        return bool(self.values.get("deleted"))
+        return bool(self.answered.get("deleted"))
 
     @property
     def is_outdated(self) -> bool:
@@ -163,7 +177,15 @@ class RecordForm:
     def groups(self, lang: str = "zh") -> list[Group]:
         """Return the groups in which something is asked now."""
         kind = record_kind(self.kind)
-        asked = {kind.fields[name].info.group for name in self._asked()}
+        names = self._asked()
+        asked = {kind.fields[name].info.group for name in names}
+        values, guesses = self.values, self.guesses
+        unlikely = {
+            kind.fields[name].info.group
+            for name in names
+            if name not in values and not self._is_aside(kind.fields[name])
+        }
+        guessed = {kind.fields[name].info.group for name in guesses}
         hits = self._hits()
         groups = []
         for name, titles in kind.groups.items():
@@ -175,7 +197,8 @@ class RecordForm:
                 if kind.fields[field].info.group == name and hit.reason is None
             )
             is_done = self.is_born and not problems and not self.is_outdated
-            groups.append(Group(name, titles[lang == "en"], is_done, problems))
+            is_likely = name in guessed and name not in unlikely and not problems
+            groups.append(Group(name, titles[lang == "en"], is_done, is_likely, problems))
         return groups
 
     def visible_problems(self, group: str) -> int:
@@ -206,39 +229,6 @@ class RecordForm:
             for name in names
         ]
 
-    def guess(self, group: str) -> None:
-        """Show likely answers to the questions of a group that nobody has answered yet."""
-        before, self.guesses = self.guesses, {}
-        if self.visit.locked:
-            return
-        fields = record_kind(self.kind).fields
-        # One guess may lead to the next: whether somebody can work, to what follows from his schooling.
-        for _ in range(2):
-            made = self.visit.guesses_of(self)
-            asked, values = self._asked(), self.values
-            self.guesses |= {
-                name: value
-                for name, value in made.items()
-                if name in asked
-                and fields[name].info.group == group
-                and name not in values
-                and name not in self.drafts
-            }
-        if self.guesses != before:
-            self.visit.answers_changed()
-
-    def keep_guesses(self) -> None:
-        """Store the likely answers: the cadre saw them and goes on."""
-        if self.guesses:
-            self.visit.save(self, self.guesses)
-        self.guesses = {}
-
-    def drop_guesses(self) -> None:
-        """Forget the likely answers."""
-        if self.guesses:
-            self.guesses = {}
-            self.visit.answers_changed()
-
     def refuse_all(self, names: Sequence[str]) -> None:
         """Answer no to several questions at once."""
         self.visit.save(self, dict.fromkeys(names, False), at=names[-1])
@@ -263,6 +253,10 @@ class RecordForm:
     def clear(self, name: str) -> None:
         """Take an answer away."""
         self.answer(name, None)
+
+    def _is_aside(self, field: Declared) -> bool:
+        is_new_household = self.visit.household.known is None
+        return field.info.aside or (field.info.tells_change and is_new_household)
 
     def _asked(self) -> list[str]:
         return asked_fields(self.kind, self.visit.facts(self))
@@ -295,7 +289,7 @@ class RecordForm:
             value=value,
             shown=as_read(self.visit, field, value, lang),
             required=bool(needed is not None and needed(facts)),
-            aside=field.info.aside and value is None and not hits and not comment,
+            aside=self._is_aside(field) and value is None and not hits and not comment,
             error=error.message(lang) if error else None,
             warning=warning.message(lang) if warning else None,
             comment=comment,
@@ -305,6 +299,7 @@ class RecordForm:
             warning_hit=warning,
             notice="" if error or warning else self._notice(name, lang),
             often=self._often(name, field),
+            excludes_others=getattr(field, "excludes_others", None),
             most=getattr(field, "most", None),
         )
 
@@ -316,13 +311,16 @@ class RecordForm:
         return field.info.hint(lang)
 
     def _often(self, name: str, field: Declared) -> tuple[str, ...]:
-        if not isinstance(field, Code):
+        if not isinstance(field, Code | Codes):
             return ()
         known = {code.code for code in codes.code_list(field.codes).offered()}
         if len(known) <= 2 * MOST_OFTEN:
             return ()
-        said = [code for code, _ in self.visit.said_here(self.kind, name) if code in known]
-        return tuple(said[:MOST_OFTEN])
+        counts: Counter[str] = Counter()
+        for said, count in self.visit.said_here(self.kind, name):
+            for code in json.loads(said) if isinstance(field, Codes) else [said]:
+                counts[code] += count
+        return tuple(code for code, _ in counts.most_common() if code in known)[:MOST_OFTEN]
 
     def _notice(self, name: str, lang: str) -> str:
         """Return that a person may be registered elsewhere, beside what tells it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mobile.forms.guesses import Known, guesses
-from mobile.forms.record_form import RecordForm
+from mobile.forms.record_form import RecordForm, as_read
 from mobile.storage import drafts, outbox, phone_index, records
 from mobile.storage.database import PhoneBusy, Store, get, tick
 from mobile.storage.drafts import Draft, Place
@@ -30,6 +30,9 @@ GONE = frozenset({"2", "5"})
 
 VISIT_GROUP = "visit"
 """The household's group that is asked at the end of a visit."""
+
+LOOK = "look"
+"""In place of a group: the step in which the likely answers about one are looked at together."""
 
 
 class VisitLockedError(Exception):
@@ -58,11 +61,28 @@ class Step:
     errors: int
     """How many errors and open warnings it holds that the cadre should see now."""
     comments: int
+    about: str
+    """Whom it is about: the id of the household or of the member."""
+    likely: bool = False
+    """Whether nothing is open, but only because an answer is likely (`Group.likely`)."""
 
     @property
     def position(self) -> Position:
         """Where the visit stands when this step is open."""
         return Position(self.record_id, self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """A likely answer that nobody has looked at yet."""
+
+    position: Position
+    """Where it is changed."""
+    label: str
+    shown: str
+    """The answer as a person reads it."""
+    of: str
+    """What it belongs to, beside the household or the person himself: “采集登记” of a consent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +124,7 @@ class Visit:
         self.cadre = cadre
         self.show_missing = False
         """Whether every missing answer shows; a refused submit sets it."""
+        self._is_guessing = False
         self._load()
 
     @staticmethod
@@ -156,12 +177,9 @@ class Visit:
             self._forms[draft.record_id].drafts[draft.field] = draft
         self._forget_hits()
 
-    def answers_changed(self) -> None:
-        """Have the rules checked again: what is on the screen is not what it was."""
-        self._forget_hits()
-
     def _forget_hits(self) -> None:
         """Have the rules checked again when somebody asks: an answer may change any of them."""
+        self._guesses: dict[str, dict[str, Any]] = {}
         self._hits: list[Hit] | None = None
         self._hits_by_record: dict[str, list[tuple[str, Hit]]] | None = None
 
@@ -228,7 +246,7 @@ class Visit:
     def members(self) -> list[RecordForm]:
         """The members, head first, then in the order in which they came."""
         members = [form for form in self.records() if form.kind == "member"]
-        return sorted(members, key=lambda form: form.values.get("relation") != HEAD)
+        return sorted(members, key=lambda form: form.answered.get("relation") != HEAD)
 
     def member(self, member_id: str | None) -> RecordForm | None:
         """Return the member with that id."""
@@ -383,7 +401,7 @@ class Visit:
             for form in self._forms.values()
             if form.kind == kind
             and not form.is_void
-            and all(form.values.get(name) == value for name, value in preset.items())
+            and all(form.answered.get(name) == value for name, value in preset.items())
         ]
         if matching:
             return matching[-1]
@@ -410,20 +428,90 @@ class Visit:
         how = {"method": method, "witness": witness} if given else {}
         self.save(form, {"given": given, **how}, at="given")
 
+    # What is only likely
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether likely answers stand where nobody has answered: while the questions are on the screen.
+
+        What was not looked at by then (`keep_guesses`) was never said; it is made again the next time.
+        """
+        return self._is_guessing
+
+    @is_guessing.setter
+    def is_guessing(self, wanted: bool) -> None:
+        if wanted != self._is_guessing:
+            self._is_guessing = wanted
+            self._forget_hits()
+
     def guesses_of(self, form: RecordForm) -> dict[str, Any]:
-        """Return likely answers to a record's questions, as far as this visit and village tell."""
+        """Return likely answers to the questions of a record that nobody has answered."""
+        if not self._is_guessing or self._locked:
+            return {}
+        if form.record_id not in self._guesses:
+            fields = record_kind(form.kind).fields
+            made = self._guesses[form.record_id] = {}
+            # One may lead to the next: from who somebody is to whether he is married.
+            for _ in range(2):
+                likely = self._likely(form)
+                asked = set(asked_fields(form.kind, self.facts(form)))
+                made |= {
+                    name: value
+                    for name, value in likely.items()
+                    if name in asked and fields[name].info.group
+                    and name not in form.answered and name not in form.drafts
+                }  # fmt: skip
+        return self._guesses[form.record_id]
+
+    def _likely(self, form: RecordForm) -> dict[str, Any]:
+        """Return what is likely as far as this visit and village tell: only what was said counts."""
         standing = [one for one in self.records() if one is not form]
         return guesses(
             form.kind,
-            form.values,
+            {**self._guesses.get(form.record_id, {}), **form.answered},
             Known(
                 today=self.today,
-                others=[one.values for one in standing if one.kind == "member"],
-                member=(self.member(form.values.get("member_id")) or form).values,
-                consents=[one.values for one in standing if one.kind == "consent"],
+                others=[one.answered for one in standing if one.kind == "member"],
+                member=(self.member(form.answered.get("member_id")) or form).answered,
+                consents=[one.answered for one in standing if one.kind == "consent"],
                 usual=self._usual_here,
             ),
         )
+
+    def likely_answers(self, about: str, lang: str = "zh") -> list[Likely]:
+        """Return what is only likely about the household or a member, by their ids, in the order of the walk."""
+        found = []
+        for form in self._part(about):
+            fields = record_kind(form.kind).fields
+            of = "" if form.record_id == about else form.title(lang).rpartition(" · ")[2]
+            found += [
+                Likely(
+                    Position(form.record_id, fields[name].info.group, name),
+                    fields[name].info.label(lang),
+                    as_read(self, fields[name], form.guesses[name], lang),
+                    of,
+                )
+                for name in fields
+                if name in form.guesses
+            ]
+        return found
+
+    def keep_guesses(self, step: Step) -> None:
+        """Store the likely answers of a step: the cadre saw them and goes on."""
+        is_look = step.group == LOOK
+        forms = self._part(step.about) if is_look else [self.record(step.record_id)]
+        kept = []
+        for form in forms:
+            fields = record_kind(form.kind).fields
+            looked_at = {
+                name: value
+                for name, value in form.guesses.items()
+                if is_look or fields[name].info.group == step.group
+            }
+            if looked_at:
+                kept.append((form, looked_at))
+        if kept:
+            self._save(kept)
 
     def _usual_here(self, kind: str, field: str) -> Any:
         return records.usual(self.said_here(kind, field))
@@ -665,6 +753,7 @@ class Visit:
         """Put the changes into the outbox, all or nothing; refused while a problem stands."""
         if self._locked:
             raise VisitLockedError
+        self.is_guessing = False
         standing = self.blocking()
         if standing:
             self.show_missing = True
@@ -791,20 +880,50 @@ class Visit:
 
         The household, then each member with his consents and his wish, at last how the visit was.
         """
-        walk: list[RecordForm] = [self.household]
-        for member in self.members:
-            walk.append(member)
-            consents = self.consents_of(member)
-            walk += consents.values()
-            intention = self.intention_of(member)
-            refused = SURVEY in consents and consents[SURVEY].values.get("given") is False
-            if intention is not None and not refused:
-                walk.append(intention)
-        steps = [self._step(form, group, lang) for form in walk for group in form.groups(lang)]
+        about = [self.household, *self.members]
+        steps = [step for form in about for step in self._steps_of(form, lang)]
         last = [s for s in steps if s.kind == "household" and s.group == VISIT_GROUP]
         return [s for s in steps if s not in last] + last
 
-    def _step(self, form: RecordForm, group: Any, lang: str) -> Step:
+    def _part(self, about: str) -> list[RecordForm]:
+        """Return the records that are asked about one: the household, or a member with what he says."""
+        form = self.record(about)
+        if form.kind == "household":
+            return [form]
+        part = [form]
+        consents = self.consents_of(form)
+        part += consents.values()
+        intention = self.intention_of(form)
+        refused = SURVEY in consents and consents[SURVEY].values.get("given") is False
+        if intention is not None and not refused:
+            part.append(intention)
+        return part
+
+    def _steps_of(self, about: RecordForm, lang: str) -> list[Step]:
+        """Return the steps of the household or of a member, at last the look at what is only likely."""
+        part = self._part(about.record_id)
+        steps = [
+            self._step(form, group, about.record_id, lang)
+            for form in part
+            for group in form.groups(lang)
+        ]
+        if any(form.guesses for form in part):
+            steps.append(
+                Step(
+                    kind=about.kind,
+                    record_id=about.record_id,
+                    group=LOOK,
+                    title=text("visit.look", lang),
+                    record_title=about.title(lang),
+                    done=False,
+                    errors=0,
+                    comments=0,
+                    about=about.record_id,
+                )
+            )
+        return steps
+
+    def _step(self, form: RecordForm, group: Any, about: str, lang: str) -> Step:
         fields = record_kind(form.kind).fields
         return Step(
             kind=form.kind,
@@ -820,25 +939,29 @@ class Visit:
                 and fields[comment["field"]].info.group == group.name
                 for comment in self._comments
             ),
+            about=about,
+            likely=group.likely,
         )
 
     def next_step(self, step: Step) -> Step | None:
-        """Return the step after this one, None at the end."""
-        return self._step_beside(step, 1)
+        """Return the step after this one, None at the end; what is only likely is passed over.
+
+        It is looked at together, in the look that ends the steps of each.
+        """
+        steps = self.steps()
+        after = steps[_place_of(step, steps) + 1 :]
+        return next((one for one in after if not one.likely or one.comments), None)
 
     def previous_step(self, step: Step) -> Step | None:
         """Return the step before this one, None at the start."""
-        return self._step_beside(step, -1)
-
-    def _step_beside(self, step: Step, offset: int) -> Step | None:
         steps = self.steps()
-        at = next(
-            (i for i, s in enumerate(steps) if s.position == step.position),
-            None,
-        )
-        if at is None or not 0 <= at + offset < len(steps):
-            return None
-        return steps[at + offset]
+        at = _place_of(step, steps)
+        return steps[at - 1] if 0 < at < len(steps) else None
+
+
+def _place_of(step: Step, steps: Sequence[Step]) -> int:
+    """Return where a step stands; one that is asked no more stands after the last."""
+    return next((i for i, one in enumerate(steps) if one.position == step.position), len(steps))
 
 
 def _called(row: records.HouseholdRow) -> str:

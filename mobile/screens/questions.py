@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from kivy.clock import Clock
+from kivy.metrics import dp
 from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
 
-from mobile.forms.visit import Position, Step
+from mobile.forms.visit import LOOK, Likely, Position, Step
 from mobile.screens.notice import NoticeCard
 from mobile.screens.screen import PhoneScreen
 from mobile.storage.pinyin import matches
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
 from mobile.widgets.choice import Choice, Place
+from mobile.widgets.kit import TapCard
 from mobile.widgets.question import PadControl, QuestionCard, TextControl, label_of
-from shared_schemas.locale import text
+from shared_schemas.locale import korean, text
 from shared_schemas.records import record_kind
 
 MOVES_ON_AFTER_S = 0.4
@@ -29,8 +31,19 @@ ONE_TOUCH = frozenset({"flag", "code"})
 """Questions of which one touch is the whole answer."""
 
 
+class LikelyRow(TapCard):
+    """A likely answer, to be looked at; a touch opens its question."""
+
+    label = StringProperty("")
+    answer = StringProperty("")
+
+
 class QuestionsScreen(PhoneScreen):
-    """The questions of one step of the visit at hand."""
+    """The questions of one step of the visit at hand.
+
+    What is only likely is chosen already. Who goes on by hand has seen it; what a step that led on by
+    itself had, and the steps that had nothing else, are looked at together at the end of each person.
+    """
 
     title = StringProperty("")
     subtitle = StringProperty("")
@@ -42,6 +55,11 @@ class QuestionsScreen(PhoneScreen):
     """Yes-or-no questions without an answer, where there are several."""
     more = StringProperty("")
     """The questions that need no answer and stand behind “more”, by their labels."""
+    is_look = BooleanProperty(False)
+    """Whether likely answers are looked at, in place of questions."""
+    way_on = StringProperty("")
+    may_add = BooleanProperty(False)
+    """Whether somebody else comes next: a new household is registered, and all that was asked is answered."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -53,7 +71,11 @@ class QuestionsScreen(PhoneScreen):
         self._open_first: set[str] = set()
         """Questions that had no answer when this step was entered."""
         self._is_unfolded = False
-        self._moving_on = Clock.create_trigger(lambda _: self.next(), MOVES_ON_AFTER_S)
+        self._right = ""
+        """What “all right” leads to in this look, in words."""
+        self._looked_from: Step | None = None
+        """The look in which this question was touched: the way on leads back to it."""
+        self._moving_on = Clock.create_trigger(lambda _: self._go_on(), MOVES_ON_AFTER_S)
 
     # What the controls need (mobile.widgets.question.Answers).
 
@@ -70,7 +92,9 @@ class QuestionsScreen(PhoneScreen):
         is_first_answer = self.form.values.get(name) is None
         self.form.answer(name, value)
         self._stored(name)
-        if is_first_answer and self.cards[name].question.widget in ONE_TOUCH:
+        question = self.cards[name].question
+        is_whole = question.widget in ONE_TOUCH or value == [question.excludes_others]
+        if is_first_answer and is_whole:
             self.lead_on(name)
         elif is_first_answer:
             self.type_next(name)
@@ -153,16 +177,15 @@ class QuestionsScreen(PhoneScreen):
         step: Step | None = None,
         field: str = "",
         show_missing: bool = False,
-        is_new: bool = False,
+        looked_from: Step | None = None,
         **_: Any,
     ) -> None:
-        """Show a step; `field` is where to look first. Gaps show once “next” was refused here.
-
-        With somebody who `is_new` the keys of his number are open at once.
-        """
+        """Show a step; `field` is where to look first. Gaps show once “next” was refused here."""
         self._moving_on.cancel()
+        self.phone.visit.is_guessing = True
         if step is not None:
             self.step = step
+        self._looked_from = looked_from
         steps = self.phone.visit.steps(theme.lang)
         here = self._place_in(steps)
         self.step = steps[here]
@@ -173,6 +196,7 @@ class QuestionsScreen(PhoneScreen):
         self.share = (here + 1) / len(steps)
         self.is_first = here == 0
         self.may_skip = False
+        self.is_look = self.step.group == LOOK
         if not field:
             self.phone.visit.position = Position(self.step.record_id, self.step.group)
         for card in list(self.cards.values()):
@@ -182,18 +206,67 @@ class QuestionsScreen(PhoneScreen):
         self._open_first = set()
         self.ids.cards.clear_widgets()
         self._show_notice()
+        self._show_likely()
         self.refresh()
         self.ids.page.scroll_y = 1
         commented = next((name for name, card in self.cards.items() if card.comment), "")
         if field or commented:
             self.look_at(field or commented)
-        if is_new:
+        elif not self.step.done:
             Clock.schedule_once(lambda _: self._open_keys(), 0)
 
     def _open_keys(self) -> None:
+        """Open the keys of a step that begins with an open number."""
         card = next(iter(self.cards.values()), None)
-        if card is not None and isinstance(card.control, PadControl):
+        if card is None or card.question.locked or card.question.value is not None:
+            return
+        if isinstance(card.control, PadControl):
             card.control.begin()
+
+    def _show_likely(self) -> None:
+        """Show the likely answers of a look, and what comes after it."""
+        visit, rows = self.phone.visit, self.ids.likely
+        rows.clear_widgets()
+        self.may_add = False
+        self.way_on = ui("next")
+        if not self.is_look:
+            return
+        for likely in visit.likely_answers(self.step.about, theme.lang):
+            said = korean(f"label.{likely.position.field}") if theme.has_korean else ""
+            label = said or likely.label
+            row = LikelyRow(
+                label=f"{likely.of} · {label}" if likely.of else label, answer=likely.shown
+            )
+            row.bind(on_release=lambda _, at=likely: self.change(at))
+            rows.add_widget(row)
+        is_last = self._is_overview_next(visit.next_step(self.step))
+        self.may_add = is_last and bool(visit.members) and visit.household.known is None
+        right = "all_right_add" if self.may_add else "all_right"
+        self._right = ui(right if visit.members else "all_right_begin")
+        self.see()
+
+    def see(self) -> None:
+        """Say on the way on whether the look has more below: “all right” is said to what was seen."""
+        if self.is_look:
+            self.way_on = ui("look_further") if self._hidden_below() else self._right
+
+    def _hidden_below(self) -> bool:
+        """Whether a likely answer is still to be scrolled to."""
+        page, rows = self.ids.page, self.ids.likely
+        below = (page.children[0].height - page.height) * page.scroll_y
+        return bool(rows.y - page.children[0].y < below - dp(4))
+
+    def _scroll_on(self) -> None:
+        page = self.ids.page
+        longer = page.children[0].height - page.height
+        page.scroll_y = max(0.0, page.scroll_y - 0.85 * page.height / longer)
+
+    def change(self, likely: Likely) -> None:
+        """Open the question of a likely answer; from there the way leads back."""
+        at = likely.position
+        steps = self.phone.visit.steps(theme.lang)
+        step = next(s for s in steps if (s.record_id, s.group) == (at.record_id, at.group))
+        self.enter(step, field=at.field, looked_from=self.step)
 
     @property
     def moves_on(self) -> bool:
@@ -203,12 +276,13 @@ class QuestionsScreen(PhoneScreen):
     def _is_settled(self, name: str) -> bool:
         """Whether nothing is open here once a question is answered, and nothing is said about any.
 
-        A question above that needs no answer was passed over; what is only likely is to be looked at.
+        A question above that needs no answer was passed over; what is only likely is looked at later.
         """
         names = list(self.cards)
         below = names[names.index(name) + 1 :] if name in names else names
-        return not self.form.guesses and not any(
-            card.message or card.notice or card.comment
+        likely = self.form.guesses
+        return not any(
+            card.message or card.comment or (card.notice and card.name not in likely)
             or (card.question.value is None and (card.is_required or card.name in below))
             for card in self.cards.values()
         )  # fmt: skip
@@ -227,7 +301,6 @@ class QuestionsScreen(PhoneScreen):
 
     def refresh(self) -> None:
         """Show the questions as they now are; those that stay keep their widgets and the focus."""
-        self.form.guess(self.step.group)
         asked = [self._worded(q) for q in self.form.questions(self.step.group, theme.lang)]
         folded = [] if self._is_unfolded else self._to_fold(asked)
         self.more = ("、" if theme.lang == "zh" else ", ").join(map(label_of, folded))
@@ -327,10 +400,33 @@ class QuestionsScreen(PhoneScreen):
             card.flush()
 
     def next(self) -> None:
+        """Go on by hand: what is likely was before the cadre's eyes, and is kept."""
+        is_first_of_family = self.is_look and not self.phone.visit.members
+        if self.is_look and self._hidden_below():
+            self._scroll_on()
+        elif self.may_add or is_first_of_family:
+            self.add_member()
+        else:
+            self._go_on(keeps=True)
+
+    def all_here(self) -> None:
+        """Nobody else belongs to the household: the likely answers are right, and the overview follows."""
+        if self._hidden_below():
+            self._scroll_on()
+        else:
+            self._go_on(keeps=True)
+
+    def _go_on(self, *, keeps: bool = False) -> None:
         """Go on. The first touch with something missing shows what; the second goes on all the same."""
         self.flush()
-        if not self.phone.visit.locked:
-            self.form.keep_guesses()
+        visit = self.phone.visit
+        is_looked_at = keeps and not visit.locked and self._looked_from is None
+        if is_looked_at and not self.is_look:
+            visit.keep_guesses(self.step)
+        following = visit.next_step(self.step)
+        is_overview_next = self._is_overview_next(following)
+        if is_looked_at and self.is_look:
+            visit.keep_guesses(self.step)  # after which there is no such step
         self.form.show_missing = True
         self.refresh()
         wrong = next((name for name, card in self.cards.items() if card.severity == "error"), None)
@@ -338,23 +434,45 @@ class QuestionsScreen(PhoneScreen):
             self.may_skip = True
             self.look_at(wrong)
             return
-        following = self.phone.visit.next_step(self.step)
-        if following is None or self._is_the_rest_done(following):
+        if self._looked_from is not None:
+            self._go_back_to_the_look(self._looked_from)
+        elif is_overview_next:
             self.phone.go_back()
         else:
             self.enter(following)
 
-    def _is_the_rest_done(self, following: Step) -> bool:
-        """Whether somebody else's questions come next and nothing more waits: time for the overview."""
+    def _go_back_to_the_look(self, look: Step) -> None:
+        """Go back to where this question was touched; first to what the new answer asks for."""
+        visit = self.phone.visit
+        waiting = [s for s in visit.steps(theme.lang) if s.about == look.about and not s.done]
+        if waiting:
+            self.enter(waiting[0])
+        else:
+            self.phone.go_back()
+
+    def _is_overview_next(self, following: Step | None) -> bool:
+        """Whether nothing follows, or somebody else's questions and nothing more waits in them."""
+        if following is None:
+            return True
         if following.record_id == self.step.record_id:
             return False
-        steps = self.phone.visit.steps(theme.lang)
-        return all(step.done for step in steps[self._place_in(steps) + 1 :])
+        steps = self.phone.visit.steps()
+        return all(step.done for step in steps[steps.index(following) :])
+
+    def add_member(self) -> None:
+        """Keep what was looked at, and go on with somebody else of the household."""
+        visit = self.phone.visit
+        visit.keep_guesses(self.step)
+        member = visit.add_member()
+        steps = visit.steps(theme.lang)
+        self.enter(next(step for step in steps if step.about == member.record_id))
 
     def previous(self) -> None:
-        """Go one step back."""
+        """Go one step back; from a question of the look, to the look."""
         self.flush()
-        self.form.drop_guesses()
+        if self._looked_from is not None:
+            self._go_back_to_the_look(self._looked_from)
+            return
         before = self.phone.visit.previous_step(self.step)
         if before is None:
             self.phone.go_back()
@@ -364,7 +482,6 @@ class QuestionsScreen(PhoneScreen):
     def overview(self) -> None:
         """Back to the overview of the visit; what was only likely is not kept."""
         self.flush()
-        self.form.drop_guesses()
         self.phone.go_back()
 
     def back(self) -> bool:

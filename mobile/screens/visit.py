@@ -56,6 +56,7 @@ class VisitScreen(PhoneScreen):
     def enter(self, **_: Any) -> None:
         """Show the visit as it stands."""
         visit = self.phone.visit
+        visit.is_guessing = False
         steps = visit.steps(theme.lang)
         self.is_locked = visit.locked
         missing = sum(not step.done for step in steps)
@@ -161,7 +162,7 @@ class VisitScreen(PhoneScreen):
     def _shown(self, form: Any, name: str) -> str:
         return record_kind(form.kind).fields[name].shown(form.values.get(name), theme.lang)
 
-    def open_record(self, record_ids: set[str], *, is_new: bool = False) -> None:
+    def open_record(self, record_ids: set[str]) -> None:
         """Go to the first question that waits in these records: a comment, a gap, or the first."""
         steps = [s for s in self.phone.visit.steps(theme.lang) if s.record_id in record_ids]
         if not steps:
@@ -171,7 +172,7 @@ class VisitScreen(PhoneScreen):
             or next((s for s in steps if s.errors or not s.done), None)
             or steps[0]
         )
-        self.phone.go("questions", step=waiting, is_new=is_new)
+        self.phone.go("questions", step=waiting)
 
     def go_on(self) -> None:
         """Go to the next thing to do: what came back, what is missing, or the submit."""
@@ -215,7 +216,7 @@ class VisitScreen(PhoneScreen):
     def add_member(self) -> None:
         """Add somebody and start with the questions about him."""
         member = self.phone.visit.add_member()
-        self.open_record({member.record_id}, is_new=True)
+        self.open_record({member.record_id})
 
     def show_benefits(self) -> None:
         """Show what this family could get."""

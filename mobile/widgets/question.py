@@ -26,7 +26,7 @@ from mobile.widgets.choice import (
 )
 from mobile.widgets.entry import Entry
 from mobile.widgets.keypad import PADS, Keypad
-from mobile.widgets.kit import Badge, Card, Flow, IconButton, Stack  # noqa: F401 - for the kv
+from mobile.widgets.kit import Badge, Card, Flow, IconButton, Stack, Toast  # noqa: F401 - for the kv
 from mobile.widgets.words import lacking
 from shared_schemas.locale import korean
 
@@ -343,7 +343,8 @@ class ChoiceControl(Control):
             self._show_only(self._offered(question, often), self.field)
         else:
             self._show_only(self.field)
-        is_chip = question.value in question.often
+        chosen = question.value if isinstance(question.value, list) else [question.value]
+        is_chip = set(chosen) <= set(question.often)
         self.field.hint = ui("choose_other" if often else self.invitation)
         self.field.words = "" if is_chip else question.shown or ""
         self.field.wrong = bool(question.error)
@@ -399,7 +400,7 @@ class CodesControl(ChoiceControl):
             list(self.question.value or []),
             self._store,
             title=self.question.label,
-            most=getattr(self.question, "most", None) or 3,
+            most=self.question.most or 3,
             matches=self.answers.finds,
         )
         sheet.bind(on_dismiss=lambda _: self.answers.lead_on(self.question.name))
@@ -407,14 +408,17 @@ class CodesControl(ChoiceControl):
 
     def _choose(self, chosen: str) -> None:
         now = list(self.question.value or [])
-        alone = getattr(self.question, "excludes_others", None)
+        alone = self.question.excludes_others
         if chosen in now:
             now.remove(chosen)
         elif chosen == alone:
             now = [chosen]
         else:
             now = [*(code for code in now if code != alone), chosen]
-        self._store(now)
+        if len(now) > (self.question.most or len(now)):
+            Toast.say(ui("at_most", most=self.question.most))
+        else:
+            self._store(now)
 
     def _store(self, values: list[str]) -> None:
         if values:

@@ -78,12 +78,11 @@ class Member(ma.Schema):
     """Fields of a member, in form order (domain.md 4.2)."""
 
     groups: ClassVar = {
-        "identity": ("身份", "Identity"),
+        "identity": ("身份与电话", "Identity and phone"),
         "family": ("家庭关系", "Family"),
         "background": ("基本情况", "Background"),
         "health": ("健康与劳动能力", "Health and ability"),
-        "skills": ("技能", "Skills"),
-        "work": ("目前就业", "Present work"),
+        "work": ("技能与目前就业", "Skills and present work"),
     }
 
     household_id = RecordId("所属农户", "Household", merge=Merge.HOLD)
@@ -144,6 +143,16 @@ class Member(ma.Schema):
         merge=Merge.HOLD,
         roster=("出生日期", "出生年月", "出生年月日"),
     )
+    phone = Phone(
+        "本人手机",
+        "Own phone",
+        group="identity",
+        asked=_adult_here,
+        audiences=REVEALED,
+        roster=("成员电话", "本人电话", "手机号", "手机号码", "联系方式"),
+        hint_zh="最好是本人号码",
+        hint_en="Preferably the person's own number",
+    )
     relation = Code(
         "与户主关系",
         "Relation to head",
@@ -158,6 +167,7 @@ class Member(ma.Schema):
         "Change since last visit",
         codes="member_change",
         group="family",
+        tells_change=True,
         merge=Merge.HOLD,
     )
     lives_here = Flag("常住本户", "Lives here", group="family", required=_here, asked=_here)
@@ -168,16 +178,6 @@ class Member(ma.Schema):
         aside=True,
         asked=_here,
         merge=Merge.HOLD,
-    )
-    phone = Phone(
-        "本人手机",
-        "Own phone",
-        group="family",
-        asked=_adult_here,
-        audiences=REVEALED,
-        roster=("成员电话", "本人电话", "手机号", "手机号码", "联系方式"),
-        hint_zh="最好是本人号码",
-        hint_en="Preferably the person's own number",
     )
     ethnic = Code(
         "民族",
@@ -283,7 +283,7 @@ class Member(ma.Schema):
     skills = Skills(
         "技能",
         "Skills",
-        group="skills",
+        group="work",
         asked=_adult_here,
         merge=Merge.UNION,
         audiences=LISTED,

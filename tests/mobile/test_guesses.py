@@ -17,6 +17,8 @@ from phones import (
 )
 
 from mobile.forms.guesses import Known, guesses
+from mobile.forms.record_form import RecordForm
+from mobile.forms.visit import LOOK, Step, Visit
 from mobile.storage.database import Store
 
 NEVER = {
@@ -79,63 +81,124 @@ def test_school_and_ability_follow_from_age_and_health() -> None:
 def test_what_a_person_must_say_himself_is_never_guessed(store: Store) -> None:
     for serial in range(100, 700, 100):
         a_submitted_household(store, serial=serial)
-    visit = a_filled_visit(store, serial=800)
-    for form in visit.records():
-        made = visit.guesses_of(form)
-        assert not NEVER[form.kind] & set(made), form.kind
+    visit = guessing(a_visit(store))
+    member = visit.add_member()
+    made = {form.kind: set(form.guesses) for form in visit.records()}
+    fill_household(visit.household)
+    fill_member(member, "韦正明", HEAD, a_number("1985-03-12", 801))
+    for form in [*visit.records(), *visit.consents_of(member).values()]:
+        made[form.kind] = made.get(form.kind, set()) | set(form.guesses)
+    assert made["household"]
+    assert made["member"]
+    for kind, names in made.items():
+        assert not NEVER[kind] & names, kind
 
 
 def test_what_nearly_all_of_a_village_say_is_likely(store: Store) -> None:
-    assert "relocated" not in a_visit(store).guesses_of(a_visit(store).household)
+    assert "relocated" not in guessing(a_visit(store)).household.guesses
     for serial in range(100, 600, 100):
         a_submitted_household(store, serial=serial)
-    visit = a_visit(store)
-    assert visit.guesses_of(visit.household)["relocated"] is False
-    assert visit.guesses_of(visit.add_member())["ethnic"] == "09"
-    elsewhere = a_visit(store)
+    visit = guessing(a_visit(store))
+    assert visit.household.guesses["relocated"] is False
+    assert visit.add_member().guesses["ethnic"] == "09"
+    elsewhere = guessing(a_visit(store))
     elsewhere.village_code = VILLAGE[:9] + "999"
-    assert "relocated" not in elsewhere.guesses_of(elsewhere.household)
+    assert "relocated" not in elsewhere.household.guesses
 
 
-def test_a_guess_is_stored_when_the_cadre_goes_on_and_not_before(store: Store) -> None:
-    visit = a_visit(store)
+def guessing(visit: Visit) -> Visit:
+    visit.is_guessing = True
+    return visit
+
+
+def step_of(visit: Visit, form: RecordForm, group: str) -> Step:
+    [step] = [s for s in visit.steps() if (s.record_id, s.group) == (form.record_id, group)]
+    return step
+
+
+def test_a_guess_is_stored_when_it_was_looked_at_and_not_before(store: Store) -> None:
+    visit = guessing(a_visit(store))
     fill_household(visit.household)
     member = visit.add_member()
     member.answer("id_no", a_number("1985-03-12", 101))
-    member.guess("family")
     assert member.values["relation"] == HEAD
     assert a_visit(store, visit.household_id).members[0].values.get("relation") is None
-    member.drop_guesses()
+    visit.is_guessing = False
     assert "relation" not in member.values
-    member.guess("family")
-    member.keep_guesses()
-    assert a_visit(store, visit.household_id).members[0].values["relation"] == HEAD
+    visit.is_guessing = True
+    visit.keep_guesses(step_of(visit, member, "family"))
+    kept = a_visit(store, visit.household_id).members[0].values
+    assert kept["relation"] == HEAD
+    assert "labour_ability" not in kept
+
+
+def test_a_step_with_likely_answers_only_is_passed_over_and_looked_at_in_the_end(
+    store: Store,
+) -> None:
+    visit = guessing(a_filled_visit(store))
+    child = visit.add_member()
+    child.answer("name", "韦小花")
+    child.answer("sex", "2")
+    child.answer("birth_date", "2015-06-02")
+    family, look = (step_of(visit, child, group) for group in ("family", LOOK))
+    assert family.likely
+    assert not look.done
+    assert visit.next_step(step_of(visit, child, "identity")) == look
+    assert visit.previous_step(look) == family
+    likely = visit.likely_answers(child.record_id)
+    assert [(one.label, one.shown) for one in likely] == [
+        ("与户主关系", "女"),
+        ("常住本户", "是"),
+        ("在校状况", "义务教育"),
+    ]
+    visit.keep_guesses(look)
+    assert LOOK not in {s.group for s in visit.steps() if s.about == child.record_id}
+    kept = a_visit(store, visit.household_id).member(child.record_id).values
+    assert (kept["lives_here"], kept["in_school"]) == (True, "1")
+
+
+def test_what_was_not_looked_at_is_never_handed_in(store: Store) -> None:
+    visit = guessing(a_filled_visit(store))
+    del visit.household.drafts["survey_mode"]  # as if nobody had touched it
+    visit.is_guessing = False
+    visit.is_guessing = True
+    assert visit.household.values["survey_mode"] == "1"
+    result = visit.submit()
+    assert not result.submitted
+    assert "survey_mode" in {hit.field for hit in result.problems}
 
 
 def test_an_answer_that_was_taken_back_is_not_guessed_again(store: Store) -> None:
-    visit = a_visit(store)
+    visit = guessing(a_visit(store))
     member = visit.add_member()
     member.answer("lives_here", True)
     member.clear("lives_here")
-    member.guess("family")
     assert "lives_here" not in member.values
 
 
+def test_what_is_only_likely_of_one_says_nothing_of_another(store: Store) -> None:
+    visit = guessing(a_visit(store))
+    first, second = visit.add_member(), visit.add_member()
+    first.answer("id_no", a_number("1985-03-12", 101))
+    second.answer("id_no", a_number("1987-03-12", 102))
+    assert first.values["relation"] == second.values["relation"] == HEAD
+    visit.keep_guesses(step_of(visit, first, LOOK))
+    assert second.values.get("relation") != HEAD
+
+
 def test_the_second_consent_is_likely_taken_as_the_first(store: Store) -> None:
-    visit = a_visit(store)
+    visit = guessing(a_visit(store))
     fill_household(visit.household)
     member = visit.add_member()
     fill_member(member, "韦正明", HEAD, a_number("1985-03-12", 101))
     member.answer("labour_ability", "1")
     visit.record_consent(member, "survey", True, "2", "罗见证")
     second = visit.consents_of(member)["share_hr"]
-    second.guess("answer")
     assert second.values.get("method") is None
     second.answer("given", True)
-    second.guess("answer")
     assert second.values["method"] == "2"
+    assert [one.of for one in visit.likely_answers(member.record_id)] == ["提供给人力资源机构"]
     second.refuse_all(["given"])
-    second.guess("answer")
     assert second.values.get("method") is None
 
 

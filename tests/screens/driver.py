@@ -239,6 +239,7 @@ class Driver:
 
     def fill(self, name: str, text: str) -> None:
         """Answer a question by typing: touch its field, type, finish; what is open by itself costs no touch."""
+        self._step_touched = self._step()
         pad = next((w for w in self.layers() if _is_kind(w, "Keypad")), None)
         if pad is not None:
             asked = self.app.manager.current_screen.cards[name].question
@@ -273,7 +274,9 @@ class Driver:
             self.until(lambda: not screen.moves_on)
             self.settle()
         elif self._step_touched in (None, self._step()):  # a slow machine may have moved on already
-            self.tap_text("下一步" if self.app.settings.language == "zh" else "Next")
+            here = self._step()
+            self.tap_text(screen.way_on)
+            self.until(lambda: self._step() != here or screen.may_skip)
         self._step_touched = None
 
     def _step(self) -> tuple[str, str] | None:

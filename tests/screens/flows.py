@@ -51,7 +51,7 @@ def start_household(driver: Driver) -> None:
 
 
 def answer_household(driver: Driver, phone: str = "13912345678") -> None:
-    """From the first question of a household to the overview."""
+    """From the first question of a new household to the look at what is only likely of it."""
     driver.fill("group_no", "三组")
     see_to(driver, "relocated", "否")
     driver.go_on()
@@ -61,38 +61,44 @@ def answer_household(driver: Driver, phone: str = "13912345678") -> None:
     driver.fill("phone", phone)
     driver.go_on()
     driver.go_on()  # income is asked but not needed
-    see_to(driver, "survey_mode", "入户")
-    driver.go_on()
-    driver.until(lambda: driver.screen == "visit")
+    look_over(driver, {"走访方式": ("survey_mode", "入户")})
+
+
+def begin_person(driver: Driver) -> None:
+    """From the overview or a look to the first question about somebody new."""
+    for words in ("都对,登记家人", "都对,再加一位", "加一位家庭成员"):
+        if driver.sees(words, exact=True):
+            driver.tap_text(words)
+            break
+    driver.until(lambda: driver.screen == "questions" and at(driver) == "identity")
 
 
 def add_person(driver: Driver, person: Person) -> None:
-    """From the overview, through the questions about a new member, to the overview."""
-    driver.tap_text("加一位家庭成员")
+    """From the overview or a look, through the questions about a new member, to the look at him."""
+    begin_person(driver)
     answer_member(driver, person)
-    if person.is_child:
-        driver.until(lambda: driver.screen == "visit")
-        return
-    answer_consents(driver)
-    answer_wishes(driver, person)
-    driver.until(lambda: driver.screen == "visit")
+    if not person.is_child:
+        answer_consents(driver)
+        answer_wishes(driver, person)
+    driver.until(lambda: at(driver) == "look")
+    look_over(driver, likely_of(person))
 
 
 def answer_member(driver: Driver, person: Person) -> None:
-    """From a member's first question to what comes after him: consent, or the overview."""
+    """From a member's first question to what comes after him: consent, or the look."""
     if person.id_no:
         driver.fill("id_no", person.id_no)
     driver.fill("name", person.name)
     if not person.id_no:
         driver.choose("sex", person.sex)
         driver.fill("birth_date", person.birth)
-    driver.go_on()
-    see_to(driver, "relation", person.relation)
-    see_to(driver, "lives_here", "是")
     if person.phone:
         driver.fill("phone", person.phone)
-    see_to(driver, "in_school", person.in_school)
     driver.go_on()
+    if at(driver) == "family":
+        for name, label in likely_of(person).values():
+            see_to(driver, name, label)
+        driver.go_on()
     if person.is_child:
         return
     _choose_all(
@@ -105,15 +111,44 @@ def answer_member(driver: Driver, person: Person) -> None:
         ],
     )
     driver.go_on()
-    _choose_all(driver, [("health", "健康"), ("labour_ability", "普通劳动力")])
+    driver.choose("health", "健康")
     driver.go_on()
-    driver.go_on()  # no skills
-    driver.choose("work_form", person.work)
+    driver.choose("work_form", person.work)  # no skills
     driver.go_on()
+
+
+def likely_of(person: Person) -> dict[str, tuple[str, str]]:
+    """Return what is to be seen to where it is only likely: by label, the field and the answer."""
+    return {
+        "与户主关系": ("relation", person.relation),
+        "常住本户": ("lives_here", "是"),
+        "在校状况": ("in_school", person.in_school),
+        "劳动能力": ("labour_ability", "普通劳动力"),
+        "民族": ("ethnic", "布依族"),
+        "婚姻状况": ("marital", "已婚"),
+    }
+
+
+def at(driver: Driver) -> str:
+    """Return the group that is on the screen."""
+    screen = driver.app.manager.current_screen
+    return str(screen.step.group) if driver.screen == "questions" else ""
+
+
+def look_over(driver: Driver, wanted: dict[str, tuple[str, str]]) -> None:
+    """Read the likely answers, and change those that are wrong; the look stays open."""
+    rows = {row.label: row.answer for row in driver.widgets() if type(row).__name__ == "LikelyRow"}
+    for label, shown in rows.items():
+        name, answer = wanted.get(label, ("", shown))
+        if plain(shown) != plain(answer):
+            driver.tap_text(label)
+            driver.choose(name, answer)
+            driver.go_on()
+            driver.until(lambda: at(driver) == "look")
 
 
 def answer_consents(driver: Driver) -> None:
-    """Both consents are given, in writing."""
+    """Both consents are given, the first in writing; the second is likely taken as the first."""
     for _ in range(2):
         driver.choose("given", "同意")
         see_to(driver, "method", "签字照片")
@@ -139,12 +174,14 @@ def answer_wishes(driver: Driver, person: Person) -> None:
 
 
 def register_family(driver: Driver, people: Iterable[Person] = FAMILY) -> None:
-    """From the day to the overview of a new household that is complete."""
+    """From the day, through all that is asked, to the overview of a new household that is complete."""
     driver.tap_text("新登记一户", exact=False)
     driver.until(lambda: driver.screen == "questions")
     answer_household(driver)
     for person in people:
         add_person(driver, person)
+    driver.tap_text("人齐了")
+    driver.until(lambda: driver.screen == "visit")
 
 
 def _choose_all(driver: Driver, answers: Iterable[tuple[str, str]]) -> None:
@@ -153,6 +190,8 @@ def _choose_all(driver: Driver, answers: Iterable[tuple[str, str]]) -> None:
 
 
 def see_to(driver: Driver, name: str, label: str) -> None:
-    """Let a question say this: it may be chosen already, as likely."""
+    """Let a question say this: it may be chosen already, as likely, or passed over until the look."""
+    if name not in driver.app.manager.current_screen.cards:
+        return
     if plain(driver.question(name).question.shown) != plain(label):
         driver.choose(name, label)

@@ -14,7 +14,15 @@ from pathlib import Path
 from PIL import Image
 
 from tests.screens.driver import Driver, Window
-from tests.screens.flows import answer_household, open_village, see_to, start_household
+from tests.screens.flows import (
+    FAMILY,
+    add_person,
+    answer_household,
+    begin_person,
+    open_village,
+    see_to,
+    start_household,
+)
 from tests.screens.kit_sheet import kit_sheet
 from tests.screens.seed import TODAY, index_somebody, seed
 from tests.screens.test_layout import walk
@@ -157,7 +165,7 @@ def _new_household(driver: Driver, shot) -> None:
     shot("10-question-missing")
     driver.tap_text("上一步")
     answer_household(driver)
-    driver.tap_text("加一位家庭成员")
+    begin_person(driver)
     driver.type("522399199303121128")
     shot("11-id-keys-slip")
     driver.tap_icon("清空")
@@ -166,7 +174,8 @@ def _new_household(driver: Driver, shot) -> None:
     shot("28-registered-elsewhere")
     driver.fill("name", "韦秀兰")
     shot("12-identity")
-    driver.tap_text("下一步")
+    driver.go_on()
+    driver.tap_text("上一步")  # who she is in the household was passed over as likely
     driver.tap(driver.find(kind="PickField", within=driver.question("relation")))
     shot("13-relation")
     driver._choose_in_sheet("户主")
@@ -174,7 +183,7 @@ def _new_household(driver: Driver, shot) -> None:
     driver.tap(driver.find(kind="PickField", within=driver.question("hukou_village")))
     shot("14-places")
     driver.back()
-    driver.tap_text("下一步")
+    driver.go_on()
     for name, label in (
         ("ethnic", "布依族"), ("education", "初中"), ("marital", "已婚"),
     ):  # fmt: skip
@@ -183,7 +192,6 @@ def _new_household(driver: Driver, shot) -> None:
     see_to(driver, "speaks_mandarin", "会")
     driver.go_on()
     driver.choose("health", "健康")
-    see_to(driver, "labour_ability", "普通劳动力")
     driver.go_on()
     driver.tap_text("加一项技能")
     driver._choose_in_sheet("缝纫")
@@ -193,7 +201,6 @@ def _new_household(driver: Driver, shot) -> None:
     driver.type("20250601")
     shot("17-day-keys")
     driver.close_keys()
-    driver.tap_text("下一步")
     driver.choose("work_form", "未就业")
     driver.go_on()
     shot("18-consent")
@@ -206,9 +213,14 @@ def _new_household(driver: Driver, shot) -> None:
     shot("19-consent-refused")
     driver.tap_text("下一步")
     driver.choose("wants_job", "想外出")
+    driver.go_on()
+    driver.tap_text("上一步")
     shot("20-wish")
     driver.back()
     shot("21-visit-new")
+    add_person(driver, FAMILY[2])
+    shot("33-look")
+    driver.back()
     driver.back()
     driver.back()
     driver.back()

@@ -16,6 +16,7 @@ from kivy.metrics import Metrics
 from kivy.uix.modalview import ModalView
 
 from mobile.app import SCREENS
+from mobile.forms.visit import LOOK
 from mobile.theme import theme
 from tests.screens.driver import Driver, window
 from tests.screens.layout import layout_faults
@@ -128,8 +129,23 @@ def walk(driver: Driver) -> Iterator[str]:
     yield "the first question"
     driver.app.manager.current_screen.next()
     yield "what is missing"
+    yield from _looks(driver)
     app.go("problems")
     yield "a household that lacks much"
+
+
+def _looks(driver: Driver) -> Iterator[str]:
+    """What is only likely: of the household, and of somebody who has said the rest."""
+    visit = driver.app.visit
+    member = visit.add_member()
+    for name, value in {"id_no": "522399199303121129", "name": "罗秀英", "health": ["1"]}.items():
+        member.answer(name, value)
+    visit.record_consent(member, "survey", given=True, method="1")
+    visit.record_consent(member, "share_hr", given=True)
+    visit.intention_of(member).answer("wants_job", "1")
+    for look in [step for step in visit.steps(theme.lang) if step.group == LOOK]:
+        driver.app.go("questions", step=look)
+        yield f"a look at the {look.kind}"
 
 
 RETURNED = "SELECT household_id FROM review WHERE state = 'returned'"

@@ -237,7 +237,7 @@ def test_a_day_leaves_nothing_personal_in_logs_file_names_or_files(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tests.screens.flows import answer_household, start_household
+    from tests.screens.flows import answer_household, begin_person, start_household
 
     caplog.set_level("DEBUG")
     monkeypatch.setattr("mobile.sync.attempt.LONGEST_PAUSE_S", 0.1)
@@ -248,7 +248,7 @@ def test_a_day_leaves_nothing_personal_in_logs_file_names_or_files(
     open_village(driver, "大湾村")
     start_household(driver)
     answer_household(driver, "13912345678")
-    driver.tap_text("加一位家庭成员")
+    begin_person(driver)
     driver.fill("id_no", id_no)
     driver.fill("name", name)
     assert driver.app.visit.members[0].values["name"] == name

@@ -21,8 +21,11 @@ from shared_schemas.fields import Text
 from tests.screens.driver import Driver
 from tests.screens.flows import (
     FAMILY,
+    add_person,
     answer_household,
     answer_member,
+    at,
+    begin_person,
     open_village,
     start_household,
 )
@@ -105,12 +108,14 @@ def test_a_right_number_closes_its_keys_and_the_name_is_typed_next(phone: Callab
     assert (member["name"], member["birth_date"]) == ("韦大山", "1988-07-04")
 
 
-def test_the_last_answer_leads_on_but_never_past_something_likely(phone: Callable[..., Driver]):
+def test_the_last_answer_leads_on_and_an_answer_that_is_mended_does_not(
+    phone: Callable[..., Driver],
+):
     driver = phone()
     open_village(driver, "大湾村")
     start_household(driver)
     answer_household(driver)
-    driver.tap_text("加一位家庭成员")
+    begin_person(driver)
     answer_member(driver, FAMILY[0])
     screen = driver.app.manager.current_screen
     first = screen.step
@@ -121,12 +126,79 @@ def test_the_last_answer_leads_on_but_never_past_something_likely(phone: Callabl
     assert driver.question("method").question.shown == "签字照片"  # seen before it moves
     driver.until(lambda: screen.step.record_id != first.record_id)
     driver.choose("given", "同意")
-    assert driver.question("method").question.notice  # likely, as before: he is to look at it
-    assert not screen.moves_on
+    assert driver.question("method").question.notice  # likely, as before: looked at in the end
+    second = screen.form
+    driver.until(lambda: screen.step.group == "wish")
+    assert "method" not in second.drafts
     driver.tap_text("上一步")
     driver.choose("given", "不同意")  # an answer that is mended stays in sight
     assert not screen.moves_on
-    assert screen.step.record_id == first.record_id
+    assert screen.step.record_id == second.record_id
+
+
+def test_what_was_passed_over_as_likely_is_looked_at_and_mended_in_the_look(
+    phone: Callable[..., Driver],
+):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    answer_household(driver)
+    driver.stop()
+    driver.start()
+    assert at(driver) == "look"  # where the app ended
+    household = driver.app.visit.household
+    assert "survey_mode" not in household.drafts
+    driver.tap_text("走访方式")
+    assert driver.question("survey_mode").question.shown == "入户"
+    driver.tap_text("上一步")
+    assert at(driver) == "look"
+    driver.tap_text("都对,登记家人")
+    assert household.drafts["survey_mode"].value == "1"
+    driver.until(lambda: driver.find(kind="Keypad"))
+    answer_member(driver, FAMILY[0])
+    driver.app.visit.record_consent(driver.app.visit.members[0], "survey", False)
+    driver.back()
+    add_person(driver, FAMILY[2])
+    child = driver.app.visit.members[-1]
+    assert "in_school" not in child.drafts
+    driver.tap_text("在校状况")
+    driver.choose("in_school", "高中")
+    assert not driver.app.manager.current_screen.moves_on
+    driver.go_on()
+    assert at(driver) == "look"
+    assert not driver.sees("在校状况")  # it was answered, so it is no longer only likely
+    driver.tap_text("人齐了")
+    driver.until(lambda: driver.screen == "visit")
+    assert child.drafts["in_school"].value == "2"
+    assert child.drafts["relation"].value == "30"
+    assert child.drafts["lives_here"].value is True
+
+
+def test_all_right_is_said_only_to_what_was_seen(phone: Callable[..., Driver]):
+    driver = phone(font_scale=2.0)
+    open_village(driver, "大湾村")
+    start_household(driver)
+    answer_household(driver)
+    begin_person(driver)
+    driver.fill("name", "韦小花")
+    driver.choose("sex", "女")
+    driver.fill("birth_date", "19930602")
+    driver.app.visit.household.answer("address", "12号")
+    member = driver.app.visit.members[0]
+    screen = driver.app.manager.current_screen
+    look = next(
+        s for s in driver.app.visit.steps() if (s.about, s.group) == (member.record_id, "look")
+    )
+    screen.enter(look)
+    driver.settle()
+    assert len(screen.ids.likely.children) >= 3
+    for _ in range(len(screen.ids.likely.children)):
+        if screen.way_on != "往下看":
+            break
+        assert "relation" not in member.drafts
+        driver.tap_text("往下看")
+    driver.tap_text(screen.way_on)
+    assert member.drafts["relation"].value == "02"
 
 
 def test_the_button_that_leads_on_is_always_at_the_same_place(phone: Callable[..., Driver]):
@@ -258,6 +330,7 @@ def test_what_few_can_answer_stands_behind_more_and_leads_nowhere_by_itself(
     assert screen.step.group == "register"
     driver.fill("registry_no", "0812")
     driver.tap_text("下一步")
+    driver.tap_icon("关闭")  # the keys of the phone number, which comes next
     driver.tap_text("上一步")
     assert driver.question("registry_no").question.value == "0812"
     assert "户编号" not in screen.more
