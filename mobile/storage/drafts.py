@@ -73,6 +73,24 @@ def follow(connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
             " AND household_id NOT IN (SELECT household_id FROM position WHERE open = 1)",
             (kind,),
         )
+    _follow_unborn(connection)
+
+
+def _follow_unborn(connection: sqlite3.Connection) -> None:
+    """Let what a member began to say in this visit, a wish or a consent, go where he has gone."""
+    moved = connection.execute(
+        "SELECT d.record_id, m.household_id AS home FROM draft d"
+        " JOIN member m ON d.field = 'member_id' AND json_quote(m.id) = d.value"
+        " WHERE m.household_id <> d.household_id"
+        " AND d.household_id NOT IN (SELECT household_id FROM position WHERE open = 1)"
+    ).fetchall()
+    for record in moved:
+        connection.execute(
+            "UPDATE draft SET household_id = :home,"
+            " value = CASE field WHEN 'household_id' THEN json_quote(:home) ELSE value END"
+            " WHERE record_id = :record_id",
+            dict(record),
+        )
 
 
 def drop_record(connection: sqlite3.Connection, record_id: str) -> None:

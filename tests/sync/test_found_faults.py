@@ -367,6 +367,39 @@ def test_what_is_typed_of_a_member_goes_with_him_to_the_household_where_he_is_no
     assert a_visit(two, fresh).member(member).drafts["phone"].value == "13900000007"
 
 
+def test_what_a_member_began_to_say_goes_with_him_to_the_household_where_he_is_now(
+    one: Store, two: Store, county: County
+) -> None:
+    home, fresh = a_submitted_household(one), ids.household_id(0x5712)
+    sync(one)
+    member = ids.child_id(home, 0x77)
+    county.import_records(
+        [
+            ("household", fresh, {"village_code": VILLAGES[0], "address": "坡上"}),
+            (
+                "member",
+                member,
+                {"household_id": home, "name": "罗小山", "birth_date": "1990-01-02"},
+            ),
+        ],
+        seen=True,
+    )
+    sync(two)
+    visit = a_visit(two, home)
+    about = visit.member(member)
+    visit.record_consent(about, "survey", given=True, method="1")
+    visit.intention_of(about).answer("wants_job", "1")
+    visit.leave()
+    county.import_records([("member", member, {"household_id": fresh})], seen=True)
+    sync(two)
+    assert [form.kind for form in a_visit(two, home).records() if form.drafts] == ["household"]
+    there = a_visit(two, fresh)
+    about = there.member(member)
+    assert there.intention_of(about).values["wants_job"] == "1"
+    assert there.intention_of(about).values["household_id"] == fresh
+    assert there.consents_of(about)["survey"].values["given"] is True
+
+
 def test_an_edit_that_was_taken_in_after_its_record_left_waits_for_nothing(
     one: Store, county: County
 ) -> None:
