@@ -141,6 +141,8 @@ class Info:
     """Asked behind “more”: few have an answer, or a roster brings it. Never where `required`."""
     tells_change: bool = False
     """Asks what has changed since the last visit: aside in a household that is new."""
+    repeats: bool = False
+    """Typed text that neighbours share: what was typed in this village is offered."""
     merge: Merge = Merge.LATER
     settled_by: Authority | None = None
     """Who is believed across registrations, where `merge` does not tell it already."""

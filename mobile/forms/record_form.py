@@ -31,6 +31,9 @@ MISSING_RULES = frozenset({"REQUIRED", "V10"})
 MOST_OFTEN = 4
 """How many of a long list of codes are offered at once."""
 
+MOST_TYPED = 6
+"""How many of the words that repeat in a village are offered: most villages have no more groups."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -62,7 +65,7 @@ class Question:
     notice: str = ""
     """What the cadre should know, and may pass over."""
     often: tuple[str, ...] = ()
-    """Of a long list of codes, those that people of this village have most."""
+    """What people of this village have most: of a long list of codes, and of words that repeat."""
     excludes_others: str | None = None
     """The code that stands alone where several may be chosen (“healthy”)."""
     most: int | None = None
@@ -311,6 +314,8 @@ class RecordForm:
         return field.info.hint(lang)
 
     def _often(self, name: str, field: Declared) -> tuple[str, ...]:
+        if field.info.repeats:
+            return tuple(said for said, _ in self.visit.said_here(self.kind, name)[:MOST_TYPED])
         if not isinstance(field, Code | Codes):
             return ()
         known = {code.code for code in codes.code_list(field.codes).offered()}

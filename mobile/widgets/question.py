@@ -188,6 +188,7 @@ class TextControl(Control):
         self.entry.on_typed = lambda text: self.answers.typed(self.question.name, text)
         self.entry.fbind("text", self._name_lacking)
         self.lacking: Flow | None = None
+        self.said_here: Chips | None = None
         self.add_widget(self.entry)
 
     def _name_lacking(self, _: Any, text: str) -> None:
@@ -208,6 +209,21 @@ class TextControl(Control):
         self.entry.wrong = bool(question.error)
         self.entry.disabled = bool(question.locked)
         self.entry.show("" if question.value is None else str(question.value))
+        self._offer([] if question.value else [Choice(said, said) for said in question.often])
+
+    def _offer(self, said: Sequence[Choice]) -> None:
+        """Offer what was typed in this village, to touch instead of type."""
+        if self.said_here is None:
+            if not said:
+                return
+            self.said_here = Chips()
+            self.said_here.on_choose = self._take
+            self.add_widget(self.said_here)
+        self.said_here.offer(said)
+        self.said_here.shown = bool(said)
+
+    def _take(self, said: str) -> None:
+        self.answers.answer(self.question.name, said)
 
     def begin(self) -> None:
         """Take the keyboard."""

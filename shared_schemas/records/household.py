@@ -79,6 +79,7 @@ class Household(ma.Schema):
         "Village group",
         max_length=20,
         group="place",
+        repeats=True,
         roster=("组", "村民组", "自然村(组)", "村民小组"),
     )
     address = Text(
@@ -99,6 +100,7 @@ class Household(ma.Schema):
         "安置点",
         "Resettlement site",
         group="place",
+        repeats=True,
         required=_relocated,
         asked=_relocated,
         roster=("安置点", "搬迁地点", "安置地"),
@@ -107,6 +109,7 @@ class Household(ma.Schema):
         "原住村",
         "Former village",
         group="place",
+        repeats=True,
         asked=_relocated,
         roster=("搬迁前住址", "原住址", "原住村"),
     )
@@ -242,6 +245,7 @@ class Household(ma.Schema):
         "帮扶干部",
         "Assigned helper",
         group="contact",
+        repeats=True,
         aside=True,
         roster=("帮扶责任人", "帮扶干部", "包户干部", "结对帮扶干部"),
     )

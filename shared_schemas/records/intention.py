@@ -196,6 +196,8 @@ class Intention(ma.Schema):
         "想要公益性岗位", "Wants a public post", group="training", required=always
     )
     workshop_wish = Flag("想进扶贫车间", "Wants workshop work", group="training", required=always)
-    referred_by_broker = Text("介绍的劳务经纪人", "Referring broker", group="training", aside=True)
+    referred_by_broker = Text(
+        "介绍的劳务经纪人", "Referring broker", group="training", aside=True, repeats=True
+    )
     confirmed_on = Day("确认日期", "Confirmed on", audiences=LISTED, sensitivity=Sensitivity.PLAIN)
     deleted = Flag("已作废", "Void", merge=Merge.HOLD, sensitivity=Sensitivity.PLAIN)

@@ -327,6 +327,7 @@ class Member(ma.Schema):
         "单位名称",
         "Employer",
         group="work",
+        repeats=True,
         asked=_working,
         roster=("务工企业", "单位名称", "企业", "务工企业名称"),
     )

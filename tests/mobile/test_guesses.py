@@ -211,3 +211,11 @@ def test_of_a_long_list_what_this_village_has_most_is_offered_at_once(store: Sto
     assert ethnic.often == ("09",)
     assert {code for code, _, _ in ethnic.options} > set(ethnic.often)
     assert school.often == ()  # a short list stands there whole
+
+
+def test_words_that_neighbours_share_are_offered_and_those_of_one_are_not(store: Store) -> None:
+    home = a_submitted_household(store)
+    store.connection.execute("UPDATE household SET address = '坡上' WHERE id = ?", (home,))
+    often = {q.name: q.often for q in a_visit(store).household.questions("place")}
+    assert often["group_no"] == ("二组",)
+    assert often["address"] == ()

@@ -311,6 +311,21 @@ def test_nothing_changed_is_offered_only_where_nothing_is_missing(phone: Callabl
     assert not driver.sees("都没变,直接提交")
 
 
+def test_what_neighbours_said_is_touched_instead_of_typed(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    card = driver.question("group_no")
+    said = card.question.often[0]
+    driver.tap_text(said, within=card)
+    assert driver.app.visit.household.values["group_no"] == said
+    assert driver.find(kind="Typed", within=card).text == said
+    assert not card.control.said_here.shown
+    driver.tap(driver.find(kind="Typed", within=card))
+    driver.tap_icon("清空", within=card)
+    assert driver.find(said, kind="Chip", within=card)
+
+
 def test_what_few_can_answer_stands_behind_more_and_leads_nowhere_by_itself(
     phone: Callable[..., Driver],
 ):
