@@ -45,6 +45,7 @@ SCREENS = {
     "questions": ("mobile.screens.questions", "QuestionsScreen"),
     "problems": ("mobile.screens.problems", "ProblemsScreen"),
     "sync": ("mobile.screens.sync", "SyncScreen"),
+    "codes": ("mobile.screens.codes", "CodesScreen"),
     "settings": ("mobile.screens.settings", "SettingsScreen"),
 }
 """Imported when first visited: the first frame waits for none of them."""
@@ -57,7 +58,7 @@ BETWEEN_S = 0.3
 LISTS = ("today", "search", "villages", "households")
 """Screens from which a household is opened, and which count what there is."""
 
-MAY_BE_PICTURED = ("enrol", "sync", "settings", "help")
+MAY_BE_PICTURED = ("enrol", "sync", "codes", "settings", "help")
 """Without personal data: a cadre may take a picture of these for whoever helps him."""
 
 IDLE_CHECKED_EVERY_S = 5

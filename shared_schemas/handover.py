@@ -73,17 +73,17 @@ class Opened:
     is_whole: bool
 
 
-def read_header(data: bytes, direction: str) -> Header:
-    """Return the header of a file; NotAHandoverError for any other file."""
+def read_header(data: bytes) -> Header:
+    """Return the header of a file, of either direction; NotAHandoverError for any other file."""
     if data[: len(MAGIC)] != MAGIC or len(data) < _HEADER.size:
         raise NotAHandoverError("not a hand-over file")
     if data[len(MAGIC)] > VERSION:
         raise TooNewError("a later version")
     _, version, way, device_id, made_on, salt, chunks = _HEADER.unpack_from(data)
-    is_ours = version == VERSION and way == direction.encode()
+    is_ours = version == VERSION and way in (UP.encode(), DOWN.encode())
     if not is_ours or not device_id.isalnum() or chunks == 0:
         raise NotAHandoverError("another kind of file")
-    return Header(direction, device_id.decode("ascii"), made_on, salt, chunks)
+    return Header(way.decode("ascii"), device_id.decode("ascii"), made_on, salt, chunks)
 
 
 def seal_file(header: Header, token_hash: str, chunks: Sequence[bytes], seal: Seal) -> bytes:
@@ -112,8 +112,12 @@ def open_file(data: bytes, header: Header, token_hash: str, unseal: Unseal) -> O
     return Opened(chunks, is_whole=len(chunks) == header.chunks)
 
 
-def is_complete(data: bytes, header: Header) -> bool:
-    """Tell whether a file has the length that its parts claim; anybody can see that, without the key."""
+def is_complete(data: bytes) -> bool:
+    """Tell whether these are a file of the length that its parts claim; that takes no key."""
+    try:
+        header = read_header(data)
+    except NotAHandoverError:
+        return False
     at = _HEADER.size
     for _ in range(header.chunks):
         if at + _LENGTH.size > len(data):

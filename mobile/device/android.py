@@ -304,8 +304,9 @@ def qr_texts(path: Path) -> list[str]:
     options = autoclass("android.graphics.BitmapFactory$Options")()
     options.inJustDecodeBounds = True
     factory.decodeFile(str(path), options)
-    # A camera's 50 million points would not fit into memory, and a code needs far fewer.
-    options.inSampleSize = max(1, max(options.outWidth, options.outHeight) // 1200)
+    # A camera's 50 million points would not fit into memory. The system takes the next power of two below,
+    # which leaves a side of 1,500 to 3,000: fewer, and the dense codes of a hand-over are lost.
+    options.inSampleSize = max(1, max(options.outWidth, options.outHeight) // 1500)
     options.inJustDecodeBounds = False
     bitmap = factory.decodeFile(str(path), options)
     if bitmap is None:

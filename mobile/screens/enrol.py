@@ -6,13 +6,12 @@ from pathlib import Path
 
 from kivy.clock import Clock
 from kivy.properties import BooleanProperty, StringProperty
-from kivy.uix.filechooser import FileChooserListView  # noqa: F401 - for the kv
 
 from mobile.device import device
 from mobile.screens.screen import PhoneScreen
 from mobile.theme import theme, ui
 from mobile.widgets import entry, load_kv  # noqa: F401 - the entry's rules stand in the kv
-from mobile.widgets.kit import Sheet
+from mobile.widgets.files import PICTURES, FileSheet
 
 
 class EnrolScreen(PhoneScreen):
@@ -46,7 +45,7 @@ class EnrolScreen(PhoneScreen):
     def choose_picture(self) -> None:
         """Show the picture files: the system's picker where there is one, else this computer's folders."""
         if not device().pick_file(self._read_soon):
-            PictureSheet(self.read_picture).open()
+            FileSheet(self.read_picture, title=ui("choose_qr"), patterns=PICTURES).open()
 
     def _read_soon(self, path: str | Path) -> None:
         """Camera and picker answer on any thread."""
@@ -100,22 +99,6 @@ class EnrolScreen(PhoneScreen):
         self.problem = (
             error.words(theme.lang) if isinstance(error, SyncError) else ui("enrol_failed")
         )
-
-
-class PictureSheet(Sheet):
-    """The folders of a PC, to choose the picture of a QR code."""
-
-    folder = StringProperty("")
-
-    def __init__(self, on_choose: object, **kwargs: object) -> None:
-        self.on_choose = on_choose
-        super().__init__(folder=str(Path.home()), **kwargs)
-
-    def take(self, chosen: list[str]) -> None:
-        """Take the touched file."""
-        if chosen:
-            self.dismiss(animation=False)
-            self.on_choose(chosen[0])
 
 
 load_kv(__file__)

@@ -1,4 +1,4 @@
-"""The part of the sync screen for where there is no internet: write a file, carry one, read a receipt."""
+"""The part of the sync screen for where there is no internet: hand over a file or codes, carry, take a receipt."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from kivy.clock import Clock
 from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
-from kivy.uix.filechooser import FileChooserListView  # noqa: F401 - for the kv
 
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
-from mobile.widgets.kit import Card, Sheet, Stack
+from mobile.widgets.files import PICTURES, FileSheet
+from mobile.widgets.kit import Card, Stack
+from shared_schemas.handover import SUFFIX
 
 
 class HandoverPart(Card):
@@ -21,6 +22,8 @@ class HandoverPart(Card):
 
     phone = ObjectProperty(None, allownone=True)
     is_working = BooleanProperty(False)
+    is_reading = BooleanProperty(False)
+    """Whether some codes of a series are read and others are not."""
     waits = StringProperty("")
     written = StringProperty("")
     newer = StringProperty("")
@@ -46,7 +49,7 @@ class HandoverPart(Card):
         rows = self.ids.carried
         rows.clear_widgets()
         for one in handover.carried(store)[:8]:
-            rows.add_widget(CarriedRow(one, self.give_back))
+            rows.add_widget(CarriedRow(one, self.give_back, self._show_receipt))
 
     def write(self) -> None:
         """Write what has no answer into a file, and offer to pass it on."""
@@ -62,27 +65,77 @@ class HandoverPart(Card):
         self._say("green", "check", ui("handover_give", name=Path(bundle.path).name))
         self._pass_on(bundle.path, ui("handover_share"))
 
-    def carry(self) -> None:
-        """Choose somebody's file, to bring it in with the next sync."""
+    def show_codes(self) -> None:
+        """Show what has no answer as codes, to a phone beside this one."""
+        from mobile.sync import codes
+
+        store = self.phone.store
+
+        def made() -> Any:
+            bundle = codes.bundle_to_show(store)
+            return (bundle, codes.texts_of(bundle.path)) if bundle else (None, [])
+
+        self._work(made, self._show_codes)
+
+    def _show_codes(self, made: tuple[Any, list[str]]) -> None:
+        bundle, texts = made
+        if bundle is None:
+            self._say("soft", "info", ui("handover_nothing"))
+            return
+        self.phone.go("codes", texts=texts, title=ui("codes_up"))
+
+    def _show_receipt(self, path: str) -> None:
+        from mobile.sync import codes
+
+        self._work(
+            lambda: codes.texts_of(path),
+            lambda texts: self.phone.go("codes", texts=texts, title=ui("codes_down")),
+        )
+
+    def scan(self) -> None:
+        """Photograph a code that another phone shows; on a PC choose the picture of one."""
+        from mobile.device import device
+
+        if device().HAS_CAMERA:
+            device().take_picture(self._read_soon)
+        else:
+            FileSheet(self._read, title=ui("choose_qr"), patterns=PICTURES).open()
+
+    def _read_soon(self, path: str | Path) -> None:
+        """The camera answers on any thread."""
+        Clock.schedule_once(lambda _: self._read(path), 0)
+
+    def _read(self, path: str | Path) -> None:
+        from mobile.sync import codes
+
+        store = self.phone.store
+        self._work(lambda: codes.read_picture(store, path), self._code_read)
+
+    def _code_read(self, reading: Any) -> None:
+        self.is_reading = reading.came is None
+        if reading.came is None:
+            self._say("soft", "info", reading.words(theme.lang))
+        else:
+            self._taken(reading.came)
+
+    def take(self) -> None:
+        """Choose a file: somebody's, to bring it in with the next sync, or a receipt."""
         from mobile.sync import handover
 
         store = self.phone.store
-        self._choose(lambda path: self._work(
-            lambda: handover.carry_in(store, path), self._carried
-        ))  # fmt: skip
+        self._choose(lambda path: self._work(lambda: handover.take(store, path), self._taken))
+
+    def _taken(self, came: Any) -> None:
+        from mobile.sync.handover import Carried
+
+        if isinstance(came, Carried):
+            self._carried(came)
+        else:
+            self._receipt_read(came)
 
     def _carried(self, one: Any) -> None:
         key = "handover_carried_before" if one.state == "taken" else "handover_carried"
         self._say("green", "check", ui(key))
-
-    def read_receipt(self) -> None:
-        """Choose the receipt that came back for what this phone wrote."""
-        from mobile.sync import handover
-
-        store = self.phone.store
-        self._choose(lambda path: self._work(
-            lambda: handover.take_receipt(store, path), self._receipt_read
-        ))  # fmt: skip
 
     def _receipt_read(self, receipt: Any) -> None:
         waits = bool(receipt.fault or receipt.held or receipt.conflicts)
@@ -109,7 +162,7 @@ class HandoverPart(Card):
             Clock.schedule_once(lambda _: take(path), 0)
 
         if not device().pick_file(on_ui_thread):
-            FileSheet(take).open()
+            FileSheet(take, title=ui("handover_choose"), patterns=[f"*{SUFFIX}"]).open()
 
     def _work(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         def finished(result: Any) -> None:
@@ -143,10 +196,16 @@ class CarriedRow(Stack):
     icon = StringProperty("clock")
     receipt = StringProperty("")
 
-    def __init__(self, one: Any, give_back: Callable[[str], None], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        one: Any,
+        give_back: Callable[[str], None],
+        show_codes: Callable[[str], None],
+        **kwargs: Any,
+    ) -> None:
         from shared_schemas.errors import ERRORS
 
-        self._give_back = give_back
+        self._give_back, self._show_codes = give_back, show_codes
         super().__init__(**kwargs)
         self.name = one.name
         error = ERRORS.get(one.code or "")
@@ -167,21 +226,9 @@ class CarriedRow(Stack):
         """Pass the receipt on."""
         self._give_back(self.receipt)
 
-
-class FileSheet(Sheet):
-    """The folders of a PC, to choose a hand-over file or a receipt."""
-
-    folder = StringProperty("")
-
-    def __init__(self, on_choose: Callable[[str], None], **kwargs: Any) -> None:
-        self.on_choose = on_choose
-        super().__init__(folder=str(Path.home()), **kwargs)
-
-    def take(self, chosen: list[str]) -> None:
-        """Take the touched file."""
-        if chosen:
-            self.dismiss(animation=False)
-            self.on_choose(chosen[0])
+    def show_codes(self) -> None:
+        """Show the receipt to the phone that it is for."""
+        self._show_codes(self.receipt)
 
 
 def _moment(ms: int) -> dict[str, Any]:

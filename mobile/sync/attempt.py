@@ -227,6 +227,7 @@ class _Attempt:
             if self.told["news"] or self.result.sent or is_settled or self.is_full_pull():
                 self.pull_all(client)
             self.compare(client)
+            handover.drop_settled(self.store)
         finally:
             client.close()
 

@@ -1,7 +1,8 @@
 """Hand-over files on a phone: writing its own, carrying those of others, taking receipts in.
 
-Beside the database lies a folder with three: `own` has the phone's last bundle, `carried` what waits
-to be brought in, `receipts` what came back for those it was brought in for. A bundle changes
+Beside the database lies a folder with four: `own` has the phone's last bundle, `carried` what waits
+to be brought in, `receipts` what came back for those it was brought in for, `codes` what was read
+so far of files that are shown as QR codes (`mobile.sync.codes`). A bundle changes
 nothing of the phone's own way: what is in it stays in the outbox until an answer comes, by a receipt
 or by its own sync.
 """
@@ -32,6 +33,8 @@ DAY_MS = 86_400_000
 FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 32 * 1024, 1024, 256 * 1024
 """Bytes in one request: halved after a cut, doubled after an answer."""
 
+_HEADER_AT_MOST = 64
+
 REMEMBERED = 20
 """Of how many carried files the phone remembers what became of them."""
 
@@ -53,16 +56,10 @@ class Unreadable(SyncError):  # noqa: N818
     key = "handover.error.unreadable"
 
 
-class NotABundle(SyncError):  # noqa: N818
-    """Another file than a hand-over file."""
+class NotAHandover(SyncError):  # noqa: N818
+    """Another file than a bundle or a receipt."""
 
-    key = "handover.error.not_a_bundle"
-
-
-class NotAReceipt(SyncError):  # noqa: N818
-    """Another file than a receipt."""
-
-    key = "handover.error.not_a_receipt"
+    key = "handover.error.not_a_handover"
 
 
 class OwnBundle(SyncError):  # noqa: N818
@@ -109,11 +106,13 @@ class Bundle:
     at_ms: int
 
 
-def write_bundle(store: Store) -> Bundle | None:
-    """Write all that has no answer yet into a new file; None when there is nothing.
+def write_bundle(
+    store: Store, *, most_bytes: int = handover.MAX_BYTES, in_chunk: int = handover.CHUNK_CHANGES
+) -> Bundle | None:
+    """Write what has no answer yet, as much as fits, into a new file; None when nothing does.
 
     The changes get their numbers as at a first sending and can no longer be recalled. The bundle
-    before is removed: what is unanswered of it is in the new one.
+    before is removed: what is unanswered of it is in the new one, or left for the next.
     """
     at_ms, chunks, changes, size, after = store.clock(), [], 0, 0, 0
     token, device_id = get(store.connection, "token"), get(store.connection, "device_id")
@@ -121,10 +120,10 @@ def write_bundle(store: Store) -> Bundle | None:
         raise NotEnrolled
     try:
         with store.writing() as connection:
-            while batch := outbox.next_batch(connection, handover.CHUNK_CHANGES, after=after):
+            while batch := outbox.next_batch(connection, in_chunk, after=after):
                 chunk = packed(batch, at_ms)
                 size += len(chunk) + 32
-                if size > handover.MAX_BYTES - 64:
+                if size > most_bytes - _HEADER_AT_MOST:
                     break
                 chunks.append(chunk)
                 changes += len(batch.changes)
@@ -135,7 +134,7 @@ def write_bundle(store: Store) -> Bundle | None:
         salt = secrets.token_bytes(handover.SALT_BYTES)
         header = handover.Header(handover.UP, device_id, at_ms // DAY_MS, salt, len(chunks))
         data = handover.seal_file(header, _token_hash(token), chunks, device().seal)
-        path = _folder(store, "own") / f"chushan-{_six()}{handover.SUFFIX}"
+        path = folder_of(store, "own") / f"chushan-{_six()}{handover.SUFFIX}"
         _write(path, data)
         for earlier in path.parent.iterdir():
             if earlier != path:
@@ -152,6 +151,19 @@ def last_bundle(store: Store) -> Bundle | None:
     """Return the bundle that was written last, None when there is none."""
     kept = get(store.connection, "bundle")
     return Bundle(**kept) if kept and Path(kept["path"]).exists() else None
+
+
+def drop_settled(store: Store) -> None:
+    """Delete the own bundle once all that was in it has its answer."""
+    connection = store.connection
+    is_out = outbox.count_unanswered(connection) > outbox.count_waiting(connection)
+    if is_out or get(connection, "bundle") is None:
+        return
+    with store.writing() as connection:
+        put(connection, "bundle", None)
+    with suppress(OSError):
+        for path in folder_of(store, "own").iterdir():
+            path.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +189,8 @@ class Receipt:
         return "。".join(said) + "。" if lang == "zh" else ". ".join(said) + "."
 
 
-def take_receipt(store: Store, path: str | Path) -> Receipt:
+def _take_receipt(store: Store, data: bytes, header: handover.Header) -> Receipt:
     """Keep the answers in a receipt: the same as if they had come to a push of this phone."""
-    data = _read(path)
-    header = _header(data, handover.DOWN, NotAReceipt)
     token = get(store.connection, "token")
     if not token or header.device_id != get(store.connection, "device_id"):
         raise ForAnotherPhone
@@ -192,6 +202,7 @@ def take_receipt(store: Store, path: str | Path) -> Receipt:
         with store.writing() as connection:
             for chunk in opened.chunks:
                 receipt = _take_part(connection, wire.unpack(chunk), receipt)
+        drop_settled(store)
     except (PhoneFull, *database_errors()) as error:
         raise NoRoom from error
     return receipt
@@ -239,17 +250,15 @@ class Carried:
     """Path of the receipt that is to go back to the author."""
 
 
-def carry_in(store: Store, path: str | Path) -> Carried:
-    """Keep a copy of somebody's hand-over file; the next sync brings it in."""
-    data = _read(path)
-    header = _header(data, handover.UP, NotABundle)
+def _carry_in(store: Store, data: bytes, header: handover.Header, name: str) -> Carried:
+    """Keep a copy of somebody's bundle; the next sync brings it in."""
     if header.device_id == get(store.connection, "device_id"):
         raise OwnBundle
     digest = hashlib.sha256(data).hexdigest()
     before = next((one for one in carried(store) if one.sha256 == digest), None)
     if before is not None and before.state == "taken":
         return before
-    given = Carried(digest, Path(path).name[-60:], len(data), store.clock())
+    given = Carried(digest, name[-60:], len(data), store.clock())
     try:
         _write(_waiting_path(store, digest), data)
         _remember(store, given)
@@ -327,12 +336,12 @@ def _upload(client: Client, digest: str, data: bytes, insist: Insist) -> dict[st
 
 
 def _fetch_receipt(store: Store, client: Client, one: Carried, insist: Insist) -> Path:
-    path = _folder(store, "receipts") / f"chushan-receipt-{one.sha256[:6]}{handover.SUFFIX}"
+    path = folder_of(store, "receipts") / f"chushan-receipt-{one.sha256[:6]}{handover.SUFFIX}"
 
     def fetch() -> dict[str, Any]:
         data = client.receipt(one.sha256)
         # A cut within the headers can take the length away, and then half an answer looks whole.
-        if not handover.is_complete(data, _header(data, handover.DOWN, CutShort)):
+        if not handover.is_complete(data):
             raise CutShort
         return {"data": data}
 
@@ -350,17 +359,30 @@ def _settle(store: Store, one: Carried) -> None:
         _waiting_path(store, one.sha256).unlink(missing_ok=True)
 
 
+# --- either ---
+
+
+def take(store: Store, path: str | Path) -> Carried | Receipt:
+    """Take a file in: somebody's bundle to carry, or the receipt for what this phone wrote."""
+    data = _read(path)
+    header = _header(data)
+    if header.direction == handover.DOWN:
+        return _take_receipt(store, data, header)
+    return _carry_in(store, data, header, Path(path).name)
+
+
 # --- files ---
 
 
-def _folder(store: Store, name: str) -> Path:
+def folder_of(store: Store, name: str) -> Path:
+    """Return one of the folders beside the database; it is made."""
     folder = store.path.parent / "handover" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _waiting_path(store: Store, digest: str) -> Path:
-    return _folder(store, "carried") / f"{digest}{handover.SUFFIX}"
+    return folder_of(store, "carried") / f"{digest}{handover.SUFFIX}"
 
 
 def _six() -> str:
@@ -382,13 +404,13 @@ def _read(path: str | Path) -> bytes:
     return data
 
 
-def _header(data: bytes, direction: str, otherwise: type[SyncError]) -> handover.Header:
+def _header(data: bytes) -> handover.Header:
     try:
-        return handover.read_header(data, direction)
+        return handover.read_header(data)
     except handover.TooNewError as error:
         raise FromNewerApp from error
     except handover.NotAHandoverError as error:
-        raise otherwise from error
+        raise NotAHandover from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -103,11 +103,13 @@ def take_handover(engine: Engine, data: bytes, *, carrier: Carrier, now_ms: int)
 
 def _open(engine: Engine, data: bytes, carrier: Carrier) -> tuple[Device, handover.Opened]:
     try:
-        header = handover.read_header(data, handover.UP)
+        header = handover.read_header(data)
     except handover.TooNewError as error:
         raise ChushanError("unknown_protocol") from error
     except handover.NotAHandoverError as error:
         raise ChushanError("handover_not_one") from error
+    if header.direction != handover.UP:
+        raise ChushanError("handover_not_one")
     with reading(engine) as conn:
         known = device_with_token_hash(conn, header.device_id)
     if known is None:

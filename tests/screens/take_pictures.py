@@ -234,8 +234,12 @@ def _without_internet(driver: Driver, shot) -> None:
     captured(driver.app.store, 8)
     driver.tap_text("写成交接文件")
     driver.until(lambda: driver.sees("写好了"))
-    driver._reveal(driver.find("读入回执"))
+    driver._reveal(driver.find("读入文件或回执"))
     shot("27-handover-written")
+    driver.tap_text("亮码给对方拍")
+    driver.until(lambda: driver.screen == "codes")
+    shot("34-handover-codes")
+    driver.back()
 
 
 def _sync_and_settings(driver: Driver, shot) -> None:

@@ -17,7 +17,8 @@ from kivy.uix.modalview import ModalView
 
 from mobile.app import SCREENS
 from mobile.forms.visit import LOOK
-from mobile.theme import theme
+from mobile.theme import theme, ui
+from shared_schemas import qr_series
 from tests.screens.driver import Driver, window
 from tests.screens.layout import layout_faults
 from tests.screens.seed import TODAY, seed, villages
@@ -171,6 +172,9 @@ def _alone(driver: Driver) -> Iterator[str]:
     for name in ("villages", "search", "help", "settings", "sync"):
         app.go(name)
         yield name
+    texts = qr_series.split(bytes(1200))
+    app.go("codes", texts=texts, title=ui("codes_up"))
+    yield "codes"
     for case in ("refuses",):
         app.go("help", case=case)
         yield "help on a case"

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from builders import a_user, villages
+from flask import Flask
+from sqlalchemy import Engine
+from werkzeug.serving import make_server
 
 from mobile.storage.database import Store
 from mobile.sync import attempt
-from tests.mobile.phones import County
+from server.storage.engine import writing
+from tests.mobile.phones import TOWNSHIP, County
 
+from .office import AUTHOR, CARRIER, Office
 from .world import World
 
 
@@ -51,3 +59,23 @@ def two(county: County, tmp_path: Path) -> Iterator[Store]:
     store = county.phone(tmp_path / "two" / "p.db", "cadre2")
     yield store
     store.close()
+
+
+@pytest.fixture
+def office(app: Flask, engine: Engine, tmp_path: Path) -> Iterator[Office]:
+    """Yield a county's office with two cadres, served over HTTP."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with writing(engine) as conn:
+        villages(conn)
+        people = {name: a_user(conn, name, scope=TOWNSHIP) for name in (AUTHOR, CARRIER)}
+    http = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    port = http.server_port
+    made = Office(app, engine, tmp_path, f"http://127.0.0.1:{port}", port, people)
+    yield made
+    for store in made.phones:
+        store.close()
+    http.shutdown()
+    thread.join()
+    http.server_close()

@@ -4,133 +4,50 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import logging
 import os
+import shutil
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from builders import a_user, villages
+from builders import a_user
 from click.testing import CliRunner
-from flask import Flask
-from sqlalchemy import Engine, select, update
-from werkzeug.serving import make_server
+from sqlalchemy import select, update
 
 from mobile.storage import outbox
 from mobile.storage.database import Store, get, open_store
 from mobile.storage.records import bundle
 from mobile.sync import handover
-from mobile.sync.attempt import SyncResult, sync_once
+from mobile.sync.attempt import sync_once
 from mobile.sync.enrol import enrol, parse_enrolment
 from server.cli import main
 from server.observe import registry
 from server.services.backup import make_backup, restore_backup
-from server.services.enrol import enrolment_text, make_enrolment
 from server.storage import tables
-from server.storage.accounts import User
 from server.storage.engine import reading, writing
 from shared_schemas.handover import MAX_BYTES
 from tests.mobile.phones import (
     COUNTY,
-    TOWNSHIP,
     BadLink,
     a_submitted_household,
     a_visit,
 )
 
-AUTHOR, CARRIER = "author", "carrier"
-
-
-@dataclass
-class Office:
-    """A county's server over HTTP, its cadres, and the phones that were enrolled."""
-
-    app: Flask
-    engine: Engine
-    folder: Path
-    url: str
-    port: int
-    people: dict[str, User]
-    phones: list[Store] = field(default_factory=list)
-
-    def enrolment(self, login: str, url: str | None = None) -> str:
-        with writing(self.engine) as conn:
-            code = make_enrolment(
-                conn,
-                user_id=self.people[login].id,
-                scope=TOWNSHIP,
-                made_by=None,
-                now_ms=self.app.extensions["chushan"].now_ms(),
-            )
-        return enrolment_text(url or self.url, code)
-
-    def phone(self, login: str, url: str | None = None) -> Store:
-        """Return a phone that was enrolled at the office and has not synced."""
-        clock = self.app.extensions["chushan"].clock
-        store = open_store(self.folder / f"phone{len(self.phones)}" / "chushan.db", clock=clock)
-        enrol(store, parse_enrolment(self.enrolment(login, url)), timeout_s=10)
-        self.phones.append(store)
-        return store
-
-    def outcomes(self) -> Counter[str]:
-        """Return how many changes of phones are stored, by outcome."""
-        query = select(tables.change.c.outcome).where(tables.change.c.device_id.is_not(None))
-        with reading(self.engine) as conn:
-            return Counter(conn.execute(query).scalars())
-
-    def authors(self) -> set[tuple[str, str]]:
-        """Return under which person and device changes are stored."""
-        query = select(tables.change.c.author_id, tables.change.c.device_id)
-        with reading(self.engine) as conn:
-            return {(row[0], row[1]) for row in conn.execute(query)}
-
-    def pieces(self) -> int:
-        """Return how many pieces of files lie on the server."""
-        with reading(self.engine) as conn:
-            return len(conn.execute(select(tables.handover_piece.c.start)).all())
-
-
-@pytest.fixture
-def office(app: Flask, engine: Engine, tmp_path: Path) -> Iterator[Office]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with writing(engine) as conn:
-        villages(conn)
-        people = {name: a_user(conn, name, scope=TOWNSHIP) for name in (AUTHOR, CARRIER)}
-    http = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    port = http.server_port
-    made = Office(app, engine, tmp_path, f"http://127.0.0.1:{port}", port, people)
-    yield made
-    for store in made.phones:
-        store.close()
-    http.shutdown()
-    thread.join()
-    http.server_close()
-
-
-def sync(store: Store) -> SyncResult:
-    result = sync_once(store, timeout_s=10)
-    assert result.error is None, result.error
-    return result
-
-
-def unanswered(store: Store) -> int:
-    return outbox.count_unanswered(store.connection)
+from .office import AUTHOR, CARRIER, sync, unanswered
 
 
 def written(store: Store) -> str:
+    """Write a file and pass it on; return the path of the copy."""
     bundle = handover.write_bundle(store)
     assert bundle is not None
-    return bundle.path
+    passed_on = store.path.parent / "passed-on" / Path(bundle.path).name
+    passed_on.parent.mkdir(exist_ok=True)
+    return str(shutil.copyfile(bundle.path, passed_on))
 
 
 def brought(carrier: Store, path: str) -> handover.Carried:
     """Let a phone carry a file in; return what became of it."""
-    given = handover.carry_in(carrier, path)
+    given = handover.take(carrier, path)
     sync(carrier)
     return next(one for one in handover.carried(carrier) if one.sha256 == given.sha256)
 
@@ -152,7 +69,7 @@ def test_what_a_phone_without_internet_captured_goes_in_and_the_receipt_comes_ba
 
     counted = ("chushan_changes_total", {"outcome": "applied"})
     before = registry.get_sample_value(*counted) or 0
-    handover.carry_in(carrier, bundle.path)
+    handover.take(carrier, bundle.path)
     result = sync(carrier)
     assert result.carried == 1
     assert "替别人带交了1份交接文件" in result.message
@@ -163,11 +80,11 @@ def test_what_a_phone_without_internet_captured_goes_in_and_the_receipt_comes_ba
 
     [done] = handover.carried(carrier)
     assert (done.state, done.changes, done.code) == ("taken", 8, None)
-    receipt = handover.take_receipt(author, done.receipt)
+    receipt = handover.take(author, done.receipt)
     assert (receipt.answered, receipt.held, receipt.fault) == (8, 0, None)
     assert receipt.words() == "县里已收到8条。"
     assert unanswered(author) == 0
-    assert handover.take_receipt(author, done.receipt).answered == 0
+    assert handover.take(author, done.receipt).answered == 0
 
     first = sync(author)  # his first sync of all finds everything settled
     assert (first.sent, first.remaining, first.is_repaired, first.unconfirmed) == (0, 0, False, 0)
@@ -190,7 +107,7 @@ def test_two_phones_that_carry_the_same_file_at_once_have_one_effect(office):
         a_submitted_household(author, serial=100 + 10 * i)
     path = written(author)
     for carrier in carriers:
-        handover.carry_in(carrier, path)
+        handover.take(carrier, path)
     together, results = threading.Barrier(2), []
 
     def carry(carrier: Store) -> None:
@@ -208,8 +125,8 @@ def test_two_phones_that_carry_the_same_file_at_once_have_one_effect(office):
         [done] = handover.carried(carrier)
         assert (done.state, done.changes) == ("taken", 32)
         assert done.receipt is not None
-    assert handover.take_receipt(author, handover.carried(carriers[0])[0].receipt).answered == 32
-    assert handover.take_receipt(author, handover.carried(carriers[1])[0].receipt).answered == 0
+    assert handover.take(author, handover.carried(carriers[0])[0].receipt).answered == 32
+    assert handover.take(author, handover.carried(carriers[1])[0].receipt).answered == 0
 
 
 def test_a_file_that_comes_after_the_authors_own_sync_changes_nothing(office):
@@ -221,7 +138,7 @@ def test_a_file_that_comes_after_the_authors_own_sync_changes_nothing(office):
     assert (done.state, done.changes) == ("taken", 8)
     assert office.outcomes() == {"applied": 8}
     before = list(author.connection.execute("SELECT * FROM outbox"))
-    assert handover.take_receipt(author, done.receipt).answered == 0
+    assert handover.take(author, done.receipt).answered == 0
     assert [tuple(row) for row in author.connection.execute("SELECT * FROM outbox")] == [
         tuple(row) for row in before
     ]
@@ -232,8 +149,7 @@ def test_a_file_that_comes_after_the_authors_own_sync_changes_nothing(office):
 def test_edits_between_two_files_arrive_in_any_order_of_the_files(office, order):
     author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
     household = a_submitted_household(author)
-    kept = office.folder / "first.hand"
-    kept.write_bytes(Path(written(author)).read_bytes())
+    first = written(author)
     visit = a_visit(author, household)
     visit.household.answer("phone", "13800138001")
     visit.household.answer("group_no", "三组")
@@ -241,15 +157,15 @@ def test_edits_between_two_files_arrive_in_any_order_of_the_files(office, order)
     second = handover.write_bundle(author)
     assert second is not None
     assert second.changes == unanswered(author) > 8
-    files = [str(kept), second.path]
+    files = [first, second.path]
     for i in order:
         brought(carrier, files[i])
     assert set(office.outcomes()) == {"applied"}
     assert sum(office.outcomes().values()) == second.changes
     last = handover.carried(carrier)[0]
     later = next(one for one in handover.carried(carrier) if one.changes == second.changes)
-    assert handover.take_receipt(author, last.receipt).answered in (8, second.changes)
-    handover.take_receipt(author, later.receipt)
+    assert handover.take(author, last.receipt).answered in (8, second.changes)
+    handover.take(author, later.receipt)
     assert unanswered(author) == 0
     sync(author)
     with reading(office.engine) as conn:
@@ -270,7 +186,7 @@ def test_a_server_restored_from_a_backup_asks_through_the_receipt_for_what_it_fo
 
     done = brought(carrier, path)
     assert (done.state, done.changes, done.code) == ("taken", 0, "sequence_gap")
-    receipt = handover.take_receipt(author, done.receipt)
+    receipt = handover.take(author, done.receipt)
     assert (receipt.answered, receipt.fault) == (0, "sequence_gap")
     assert "请再写一份" in receipt.words()
     again = handover.write_bundle(author)
@@ -279,7 +195,7 @@ def test_a_server_restored_from_a_backup_asks_through_the_receipt_for_what_it_fo
     done = brought(carrier, again.path)
     assert (done.changes, done.code) == (16, None)
     assert sum(office.outcomes().values()) == 24
-    assert handover.take_receipt(author, done.receipt).answered == 16
+    assert handover.take(author, done.receipt).answered == 16
     result = sync(author)
     assert (result.remaining, result.is_unequal) == (0, False)
     assert sum(office.outcomes().values()) == 24
@@ -297,9 +213,9 @@ def test_an_answer_of_a_restored_server_does_not_hide_what_the_cadre_edited_last
     edit_phone(author, household, "13900139009")
     path = written(author)
     restore_backup(office.engine, office.folder / "backup.zip", replace=True)
-    handover.take_receipt(author, brought(carrier, path).receipt)
+    handover.take(author, brought(carrier, path).receipt)
     assert bundle(author, household).household["phone"] == "13900139009"
-    handover.take_receipt(author, brought(carrier, written(author)).receipt)
+    handover.take(author, brought(carrier, written(author)).receipt)
     assert unanswered(author) == 0
     assert bundle(author, household).household["phone"] == "13900139009"
     sync(author)
@@ -316,7 +232,7 @@ def test_a_receipt_for_what_the_phone_sent_before_it_was_put_back_answers_nothin
     backup.close()
     a_submitted_household(author, serial=200)  # other changes under the same numbers
     written(author)
-    assert handover.take_receipt(author, done.receipt).answered == 0
+    assert handover.take(author, done.receipt).answered == 0
     assert unanswered(author) == 8
     assert sync(author).sent == 8
     assert office.outcomes() == {"applied": 16}
@@ -327,7 +243,7 @@ def test_a_server_restored_after_the_file_was_taken_gets_it_again_from_the_autho
     make_backup(office.engine, office.folder / "backup.zip", now_ms=0)
     a_submitted_household(author)
     done = brought(carrier, written(author))
-    assert handover.take_receipt(author, done.receipt).answered == 8
+    assert handover.take(author, done.receipt).answered == 8
     restore_backup(office.engine, office.folder / "backup.zip", replace=True)
     assert office.outcomes() == {}
     assert sync(author).sent == 8
@@ -347,7 +263,7 @@ def test_what_a_revoked_phone_wrote_is_taken_and_held(office):
     done = brought(carrier, path)
     assert (done.state, done.changes) == ("taken", 8)
     assert office.outcomes() == {"held": 8}
-    receipt = handover.take_receipt(author, done.receipt)
+    receipt = handover.take(author, done.receipt)
     assert (receipt.answered, receipt.held) == (8, 8)
     assert "8条县里已收到,待处理" in receipt.words()
 
@@ -360,7 +276,7 @@ def test_a_phone_enrolled_again_has_its_earlier_file_taken_and_reads_the_receipt
     done = brought(carrier, path)
     assert (done.state, done.changes, done.code) == ("taken", 8, None)
     assert office.outcomes() == {"applied": 8}
-    assert handover.take_receipt(author, done.receipt).answered == 8
+    assert handover.take(author, done.receipt).answered == 8
     assert sync(author).remaining == 0
 
 
@@ -379,10 +295,10 @@ def test_a_copy_of_the_phone_that_spoke_first_is_told_through_the_receipt(office
     a_submitted_household(author, serial=300)
     done = brought(carrier, written(author))
     assert (done.changes, done.code) == (0, "forked")
-    assert handover.take_receipt(author, done.receipt).fault == "forked"
+    assert handover.take(author, done.receipt).fault == "forked"
     done = brought(carrier, written(author))
     assert (done.changes, done.code) == (8, None)
-    assert handover.take_receipt(author, done.receipt).answered == 8
+    assert handover.take(author, done.receipt).answered == 8
     assert office.outcomes() == {"applied": 16}
 
 
@@ -412,7 +328,7 @@ def test_an_upload_that_is_cut_at_any_piece_goes_on_and_is_taken_once(office):
         for up in range(300, size + 2400, 450):
             for down in (0, 150, 1 << 60):
                 link.cuts += [(up, down)]
-        handover.carry_in(carrier, path)
+        handover.take(carrier, path)
         attempts = 0
         while handover.carried(carrier)[0].state == "waiting":
             sync_once(carrier, timeout_s=10)
@@ -423,7 +339,7 @@ def test_an_upload_that_is_cut_at_any_piece_goes_on_and_is_taken_once(office):
         link.close()
     assert office.outcomes() == {"applied": 40}
     assert office.pieces() == 0
-    assert handover.take_receipt(author, handover.carried(carrier)[0].receipt).answered == 40
+    assert handover.take(author, handover.carried(carrier)[0].receipt).answered == 40
 
 
 def test_the_last_piece_that_comes_eight_times_at_once_takes_the_file_once(office):
@@ -459,7 +375,7 @@ def test_a_lost_phone_brings_in_what_it_carries_before_it_is_turned_away(office)
     author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
     sync(carrier)
     a_submitted_household(author)
-    handover.carry_in(carrier, written(author))
+    handover.take(carrier, written(author))
     with writing(office.engine) as conn:
         conn.execute(
             update(tables.device)
@@ -478,7 +394,7 @@ def test_a_file_is_brought_in_over_several_starts_of_the_app(office):
     path = written(author)
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     carrier = office.phone(CARRIER)
-    handover.carry_in(carrier, path)
+    handover.take(carrier, path)
     token = get(carrier.connection, "token")
     begun = office.app.test_client().put(
         f"/sync/v1/handover/{digest}?offset=0&size={Path(path).stat().st_size}",
@@ -505,12 +421,12 @@ def test_of_a_damaged_file_the_good_part_is_taken_and_the_rest_comes_later(offic
     cut.write_bytes(data[:-10])
     done = brought(carrier, str(cut))
     assert (done.state, done.changes, done.code) == ("taken", 100, "handover_damaged")
-    receipt = handover.take_receipt(author, done.receipt)
+    receipt = handover.take(author, done.receipt)
     assert (receipt.answered, unanswered(author)) == (100, 20)
     assert "请再写一份交接文件" in receipt.words()
     done = brought(carrier, path)
     assert (done.changes, done.code) == (120, None)
-    assert handover.take_receipt(author, done.receipt).answered == 20
+    assert handover.take(author, done.receipt).answered == 20
     assert office.outcomes() == {"applied": 120}
 
 
@@ -544,7 +460,7 @@ def test_a_file_for_another_countys_server_is_refused_in_words(office):
             .where(tables.device.c.id == get(carrier.connection, "device_id"))
             .values(county="522325", scope="522325102")
         )
-    other = handover.carry_in(carrier, path)
+    other = handover.take(carrier, path)
     sync_once(carrier, timeout_s=10)
     done = next(one for one in handover.carried(carrier) if one.sha256 == other.sha256)
     assert (done.state, done.code) == ("refused", "handover_out_of_scope")
@@ -554,7 +470,8 @@ def test_a_file_for_another_countys_server_is_refused_in_words(office):
 def test_a_full_disk_loses_nothing_and_says_so(office, monkeypatch):
     author = office.phone(AUTHOR)
     a_submitted_household(author)
-    first = written(author)
+    first = handover.write_bundle(author)
+    assert first is not None
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "no space left")
@@ -564,20 +481,18 @@ def test_a_full_disk_loses_nothing_and_says_so(office, monkeypatch):
         with pytest.raises(handover.NoRoom) as met:
             handover.write_bundle(author)
     assert "记录没有丢" in met.value.words()
-    assert [str(path) for path in Path(first).parent.iterdir()] == [first]
+    assert [str(path) for path in Path(first.path).parent.iterdir()] == [first.path]
     assert unanswered(author) == 8
-    assert handover.last_bundle(author).path == first
+    assert handover.last_bundle(author) == first
     assert sync(author).sent == 8
 
 
 def test_a_file_is_rewritten_with_the_same_changes_under_the_same_numbers(office):
     author, carrier = office.phone(AUTHOR), office.phone(CARRIER)
     a_submitted_household(author)
-    kept = office.folder / "first.hand"
-    kept.write_bytes(Path(written(author)).read_bytes())
-    second = written(author)
-    assert Path(second).read_bytes() != kept.read_bytes()  # another key each time
-    brought(carrier, str(kept))
+    first, second = written(author), written(author)
+    assert Path(second).read_bytes() != Path(first).read_bytes()  # another key each time
+    brought(carrier, first)
     assert brought(carrier, second).changes == 8
     assert office.outcomes() == {"applied": 8}
 
@@ -603,27 +518,22 @@ def test_files_that_are_no_bundle_or_receipt_are_told_apart_in_words(office):
     later = office.folder / "later.hand"
     later.write_bytes(b"chushan\n\x02" + b"x" * 90)
     for given, error in (
-        (picture, handover.NotABundle),
-        (done.receipt, handover.NotABundle),
+        (picture, handover.NotAHandover),
+        (done.receipt, handover.ForAnotherPhone),
         (huge, handover.TooLarge),
         (later, handover.FromNewerApp),
         (office.folder / "gone", handover.Unreadable),
     ):
         with pytest.raises(error) as met:
-            handover.carry_in(carrier, given)
+            handover.take(carrier, given)
         assert met.value.words()
         assert met.value.words("en")
     with pytest.raises(handover.OwnBundle):
-        handover.carry_in(author, path)
-    for given, error in ((picture, handover.NotAReceipt), (path, handover.NotAReceipt)):
-        with pytest.raises(error):
-            handover.take_receipt(author, given)
-    with pytest.raises(handover.ForAnotherPhone):
-        handover.take_receipt(carrier, done.receipt)
+        handover.take(author, path)
     damaged = office.folder / "receipt.hand"
     damaged.write_bytes(Path(done.receipt).read_bytes()[:-1])
     with pytest.raises(handover.DamagedReceipt):
-        handover.take_receipt(author, damaged)
+        handover.take(author, damaged)
     assert unanswered(author) == 8
 
 
@@ -639,7 +549,7 @@ def test_the_county_settles_a_held_change_and_a_newer_receipt_says_so(office):
     assert office.outcomes() == {"held": 8}
     old = office.folder / "old-receipt.hand"
     old.write_bytes(Path(done.receipt).read_bytes())
-    assert handover.take_receipt(author, old).held == 8
+    assert handover.take(author, old).held == 8
     with writing(office.engine) as conn:
         reviewer = a_user(conn, role="county", scope=COUNTY)
         incarnation = get(author.connection, "incarnation")
@@ -662,7 +572,7 @@ def test_the_county_settles_a_held_change_and_a_newer_receipt_says_so(office):
     new = office.folder / "new-receipt.hand"
     new.write_bytes(fresh.data)
     for path_ in (new, old):  # older words do not come over newer ones
-        handover.take_receipt(author, path_)
+        handover.take(author, path_)
         rows = author.connection.execute("SELECT resolution, note FROM outbox").fetchall()
         assert {tuple(row) for row in rows} == {("dismissed", "另一户已登记")}
 
@@ -680,7 +590,7 @@ def test_the_servers_own_command_takes_files_from_a_stick(office, database_url, 
     assert ran.exit_code == 0, ran.output
     assert "收下 8 条,其中新的 8 条" in ran.output
     [receipt] = receipts.iterdir()
-    assert handover.take_receipt(author, receipt).answered == 8
+    assert handover.take(author, receipt).answered == 8
     ran = CliRunner().invoke(main, ["handover", str(photo), path])
     assert ran.exit_code == 1
     assert "这不是出山的交接文件" in ran.output

@@ -74,7 +74,7 @@ class WithFiles(Schedule):
         path = self.world.root / phone.name / "picked.hand"
         path.write_bytes(data)
         try:
-            handover.carry_in(phone.store, path)
+            handover.take(phone.store, path)
         except SyncError:
             return
         self._after(phone)
@@ -105,7 +105,7 @@ class WithFiles(Schedule):
         self.random.shuffle(phones)
         for phone in phones:
             try:
-                receipt = handover.take_receipt(phone.store, path)
+                receipt = handover.take(phone.store, path)
             except SyncError:
                 continue
             self.log[-1] += f" {phone.name} {receipt.answered} {receipt.fault}"

@@ -37,7 +37,8 @@ def test_an_office_takes_a_file_in_sees_what_became_of_it_and_gives_the_receipt(
     sha = hashlib.sha256(data).hexdigest()
     given = office.browser.get(f"/handover/{sha}/receipt")
     assert "chushan-receipt-" in given.headers["Content-Disposition"]
-    header = read_header(given.data, DOWN)
+    header = read_header(given.data)
+    assert header.direction == DOWN
     opened = open_file(given.data, header, hash_token(phone.token), _unseal)
     assert opened.is_whole
     [part] = [wire.unpack(chunk) for chunk in opened.chunks]
