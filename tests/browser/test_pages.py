@@ -216,6 +216,7 @@ def test_firm_pulls_holds_reveals_and_exports_and_the_county_sees_it(
     page.locator("input[name=list_no]").first.check()
     page.get_by_label("联系原因").fill("电话确认上岗时间")
     page.get_by_role("button", name="查看电话").click()
+    expect(page.locator("#told tbody tr")).to_have_count(1)
     cells = page.locator("#told tbody td").all_inner_texts()
     assert cells[1] not in listed
     assert cells[2].startswith("154")
