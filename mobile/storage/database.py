@@ -215,8 +215,11 @@ def get(connection: sqlite3.Connection, key: str, default: Any = None) -> Any:
 
 def put(connection: sqlite3.Connection, key: str, value: Any) -> None:
     """Keep a JSON value under a key of `meta`."""
+    # Not OR REPLACE: that writes a new row, and with it a page of the keys' index.
     connection.execute(
-        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, dumps(value))
+        "INSERT INTO meta (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, dumps(value)),
     )
 
 
@@ -351,11 +354,59 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
 }
 
 
+LAYOUT = 1
+"""Of the indexes; the file's user_version says which it has, and gets today's when it is opened."""
+
+# A touch and a submit wait for each page that they write, and for its encryption: an index is here
+# that saves more. Lists read theirs alone and not the records, which are ten times as long. Drafts
+# are few and are read whole.
+_INDEXES = {
+    "outbox": {
+        "outbox_numbered": "(incarnation, n) WHERE n IS NOT NULL",
+        "outbox_of_record": "(record_id)",
+        "outbox_in_state": "(state)",
+        "outbox_listed": "(household_id, covered, state, outcome, at_ms)",
+    },
+    "conflict": {"conflict_of_household": "(household_id)"},
+    "household": {
+        "household_listed": "(village_code, id, group_no, address, phone, survey_date,"
+        " head_member_id, deleted)",
+        "household_called": "(phone) WHERE phone IS NOT NULL",
+    },
+    "member": {
+        "member_listed": "(household_id, id, name, relation, deleted)",
+        "member_numbered": "(id_no) WHERE id_no IS NOT NULL",
+        "member_called": "(phone) WHERE phone IS NOT NULL",
+    },
+}
+
+
+def _make_indexes(connection: sqlite3.Connection) -> None:
+    present = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    ).fetchall()
+    for row in present:
+        connection.execute(f'DROP INDEX "{row["name"]}"')
+    wanted = {
+        kind.name: {f"{kind.name}_of_household": "(household_id)"}
+        for kind in record_kinds()
+        if "household_id" in kind.fields
+    } | _INDEXES
+    for table, indexes in wanted.items():
+        for name, columns in indexes.items():
+            unique = "UNIQUE" if name == "outbox_numbered" else ""
+            connection.execute(f'CREATE {unique} INDEX "{name}" ON "{table}" {columns}')
+    connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
     from mobile.storage import search
 
-    if not _has_all_tables(connection):
+    is_complete = _has_all_tables(connection)
+    if not is_complete:
         _make_tables(connection)
+    if not is_complete or connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+        _make_indexes(connection)
     search.prepare(connection)
     schema = get(connection, "schema")
     if schema != SCHEMA_VERSION:
@@ -395,12 +446,6 @@ def _make_tables(connection: sqlite3.Connection) -> None:
             db.table(name).create(columns, pk=key if len(key) > 1 else key[0])
         else:
             _add_columns(db, name, columns)
-    if "outbox" not in names:
-        db.table("outbox").create_index(["incarnation", "n"], unique=True)
-        db.table("outbox").create_index(["record_id"])
-        db.table("outbox").create_index(["state"])
-        db.table("draft").create_index(["household_id"])
-        db.table("conflict").create_index(["household_id"])
     for kind in record_kinds():
         _migrate_kind(db, kind, is_new=kind.name not in names)
 
@@ -415,9 +460,6 @@ def _migrate_kind(db: Any, kind: RecordKind, *, is_new: bool) -> None:
     own = {"id": str, "seq": int, "server": str, "epoch": str, "generation": int}
     table = db.table(kind.name)
     table.create({**own, **declared}, pk="id", defaults={"seq": 0, "generation": 0})
-    for name in ("household_id", "village_code", "id_no", "phone"):
-        if name in declared:
-            table.create_index([name])
 
 
 def _add_columns(db: Any, table: str, columns: dict[str, type]) -> list[str]:

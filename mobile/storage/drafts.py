@@ -124,8 +124,11 @@ def keep_place(connection: sqlite3.Connection, place: Place) -> None:
     """Remember the open question; its visit is the one to reopen at start."""
     connection.execute("UPDATE position SET open = 0 WHERE open = 1")
     connection.execute(
-        "INSERT OR REPLACE INTO position"
-        " (household_id, village_code, record_id, group_name, field, open) VALUES (?,?,?,?,?,1)",
+        "INSERT INTO position"
+        " (household_id, village_code, record_id, group_name, field, open) VALUES (?,?,?,?,?,1)"
+        " ON CONFLICT (household_id) DO UPDATE SET village_code = excluded.village_code,"
+        " record_id = excluded.record_id, group_name = excluded.group_name,"
+        " field = excluded.field, open = 1",
         (place.household_id, place.village_code, place.record_id, place.group, place.field),
     )
 

@@ -16,6 +16,7 @@ from mobile.storage import drafts
 from mobile.storage.database import dumps, encode, get, put
 from mobile.storage.outbox import Answer, Batch, cover
 from mobile.storage.records import refresh, values_of
+from mobile.storage.search import index_waiting
 from shared_schemas import SCHEMA_VERSION, wire
 from shared_schemas.changes import SUM_PRIMES
 from shared_schemas.fields import Declared
@@ -327,7 +328,7 @@ def finish_pull(connection: sqlite3.Connection) -> None:
 def let_go(connection: sqlite3.Connection) -> None:
     """Delete rows that left the phone's scope or that a pull from the start did not bring again.
 
-    Only once everything was pulled.
+    Only once everything was pulled. What search knows of those deleted goes with them.
     """
     generation = get(connection, "generation", 0)
     drafts.follow(connection, [k.name for k in record_kinds() if "household_id" in k.fields])
@@ -361,6 +362,7 @@ def let_go(connection: sqlite3.Connection) -> None:
         " AND code NOT IN (SELECT village_code FROM household WHERE village_code IS NOT NULL)",
         (get(connection, "scope", ""),),
     )
+    index_waiting(connection)
 
 
 def keep_hello(connection: sqlite3.Connection, hello: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from mobile.storage import pinyin
@@ -89,20 +90,22 @@ def refresh(connection: sqlite3.Connection, kind_name: str, record_id: str) -> N
     if server is None and not pending:
         connection.execute(f'DELETE FROM "{kind_name}" WHERE id = ?', (record_id,))  # noqa: S608
         return
-    if row is None:
-        connection.execute(
-            f'INSERT INTO "{kind_name}" (id, seq, generation) VALUES (?, 0, 0)',  # noqa: S608
-            (record_id,),
-        )
     values = dict(server or {})
     for _, own in pending:
         values.update(own)
     cells = [encode(field, values.get(name)) for name, field in kind.fields.items()]
-    assignments = ", ".join(f'"{name}" = ?' for name in kind.fields)
-    connection.execute(
-        f'UPDATE "{kind_name}" SET {assignments} WHERE id = ?',  # noqa: S608
-        (*cells, record_id),
-    )
+    connection.execute(_statement(kind_name, tuple(kind.fields), row is None), (*cells, record_id))
+
+
+@cache
+def _statement(kind_name: str, names: tuple[str, ...], is_new: bool) -> str:
+    if not is_new:
+        assignments = ", ".join(f'"{name}" = ?' for name in names)
+        return f'UPDATE "{kind_name}" SET {assignments} WHERE id = ?'  # noqa: S608
+    # At once with all that it has: each index is written in one place only.
+    columns = ", ".join(f'"{name}"' for name in names)
+    marks = "?, " * len(names)
+    return f'INSERT INTO "{kind_name}" ({columns}, id, seq, generation) VALUES ({marks}?, 0, 0)'  # noqa: S608
 
 
 def _over_the_countys(
@@ -437,12 +440,14 @@ def _listed(
     ):
         records[row["id"]] = dict(row)
         of_household[row["id"]] = []
-    people = connection.execute(
-        "SELECT m.id, m.household_id, m.name, m.relation, m.deleted FROM member m"  # noqa: S608
-        f" JOIN household h ON h.id = m.household_id WHERE {chosen} ORDER BY m.rowid",
-        args,
-    )
-    for row in people if with_people else ():
+    people: Iterable[sqlite3.Row] = ()
+    if with_people:
+        people = connection.execute(
+            "SELECT m.id, m.household_id, m.name, m.relation, m.deleted FROM member m"  # noqa: S608
+            f" JOIN household h ON h.id = m.household_id WHERE {chosen} ORDER BY m.rowid",
+            args,
+        )
+    for row in people:
         records[row["id"]] = dict(row)
         of_household[row["household_id"]].append(row["id"])
     drafted = _lay_drafts(connection, records, of_household)

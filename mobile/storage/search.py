@@ -1,10 +1,11 @@
 """Finding a person among fifty thousand while he is being typed: an index in the phone's own database.
 
 Each member has a row in `searched` and a few keys in `search_key`: what a query may begin with. A
-query is a range of keys, so it reads what it shows and no more. Triggers note in `search_stale`
-whose name or number changed, and `follow` writes the keys anew before that very transaction
-commits: no way of storing a member, today's or tomorrow's, can leave the index behind.
-Drafts are few and change with every touch; they are compared as they stand.
+query is a range of keys, so it reads what it shows and no more. Triggers note in `search_waiting`
+whose name or number changed: no way of storing a member, today's or tomorrow's, can pass it by.
+His keys lie scattered over the whole index, a page to write and to encrypt for nearly each. So who
+changed waits, and is compared as he stands, until there are many or a sync ends (`index_waiting`).
+Drafts are few and change with every touch; they are compared as they stand too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from shared_schemas.names import normal_name
 
 VERSION = 1
 """Of how keys are made; another one has the index built anew."""
+
+MOST_WAITING = 200
+"""Members who are compared one by one; with one more, all of them are taken into the index."""
 
 MOST = 40
 """People shown for one query: who is not among them types one more letter."""
@@ -98,17 +102,20 @@ def find_people(connection: sqlite3.Connection, typed: str, *, most: int = MOST)
     """
     query = plain_query(typed)
     drafted = _drafted(connection)
+    unindexed = _waiting(connection) | drafted
+    keys = {member_id: keys_of(values) for member_id, values in unindexed.items()}
     hits: dict[str, str] = {}
     for why, beginning in ranges_of(query):
         if len(hits) >= most:
             break
         for member_id in _between(connection, beginning, most):
-            hits.setdefault(member_id, why)
-        for member_id, values in drafted.items():
-            if any(key.startswith(beginning) for key in keys_of(values)):
+            if member_id not in unindexed:
+                hits.setdefault(member_id, why)
+        for member_id, of_member in keys.items():
+            if any(key.startswith(beginning) for key in of_member):
                 hits.setdefault(member_id, why)
     if len(hits) < most and query.isascii() and query.isalpha():
-        for member_id in _mixed(connection, query, drafted, most):
+        for member_id in _mixed(connection, query, unindexed, most):
             hits.setdefault(member_id, PINYIN)
     rows = (_found(connection, key, why, query, drafted) for key, why in hits.items())
     return list(islice((row for row in rows if row is not None), most))
@@ -126,13 +133,13 @@ def _between(connection: sqlite3.Connection, beginning: str, most: int) -> list[
 
 
 def _mixed(
-    connection: sqlite3.Connection, query: str, drafted: Mapping[str, Any], most: int
+    connection: sqlite3.Connection, query: str, unindexed: Mapping[str, Any], most: int
 ) -> Iterator[str]:
     """Yield whose characters can be read one after the other so that the query says each or its start.
 
     Each way to break the query into syllables and letters gives initials to look up.
     """
-    names = {key: str(values.get("name") or "") for key, values in drafted.items()}
+    names: dict[str, str] = {}
     for initials in sorted(_initials_of(query)):
         rows = connection.execute(
             "SELECT s.member_id, m.name FROM"
@@ -141,6 +148,7 @@ def _mixed(
             (f"I{initials}", f"I{initials}{_LAST}", 10 * most),
         )
         names |= {row[0]: row[1] or "" for row in rows}
+    names |= {key: str(values.get("name") or "") for key, values in unindexed.items()}
     for member_id, name in names.items():
         if _says(query, pinyin.readings(name)):
             yield member_id
@@ -179,6 +187,15 @@ def _says(query: str, read: list[tuple[str, ...]]) -> bool:
         for syllable in read[0]
         for length in range(len(syllable), 0, -1)
     )
+
+
+def _waiting(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
+    """Return the members who changed since the index was written, as they are stored."""
+    rows = connection.execute(
+        "SELECT w.member_id, m.name, m.id_no, m.phone, m.deleted, m.household_id"
+        " FROM search_waiting w LEFT JOIN member m ON m.id = w.member_id"
+    )
+    return {row["member_id"]: dict(row) for row in rows}
 
 
 def _drafted(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
@@ -277,20 +294,25 @@ def prepare(connection: sqlite3.Connection) -> None:
         return
     connection.execute("DELETE FROM search_key")
     connection.execute("DELETE FROM searched")
-    connection.execute("DELETE FROM search_stale")
-    connection.execute("INSERT INTO search_stale (member_id) SELECT id FROM member")
-    follow(connection)
+    connection.execute("DELETE FROM search_waiting")
+    connection.execute("INSERT INTO search_waiting (member_id) SELECT id FROM member")
+    index_waiting(connection)
     put(connection, "search_version", VERSION)
 
 
 def follow(connection: sqlite3.Connection) -> None:
-    """Write the keys of those anew whom this transaction changed."""
-    stale = connection.execute("SELECT * FROM search_stale").fetchall()
-    if not stale:
-        return
-    for row in stale:
+    """Take those who wait into the index where they have become too many to compare one by one."""
+    if connection.execute("SELECT count(*) FROM search_waiting").fetchone()[0] > MOST_WAITING:
+        index_waiting(connection)
+
+
+def index_waiting(connection: sqlite3.Connection) -> None:
+    """Write the keys of those anew who changed since theirs were written."""
+    waiting = connection.execute("SELECT * FROM search_waiting").fetchall()
+    for row in waiting:
         _reindex(connection, row["member_id"], keys_of(dict(row)))
-    connection.execute("DELETE FROM search_stale")
+    if waiting:
+        connection.execute("DELETE FROM search_waiting")
 
 
 def _reindex(connection: sqlite3.Connection, member_id: str, before: Iterable[str]) -> None:
@@ -318,19 +340,24 @@ def _reindex(connection: sqlite3.Connection, member_id: str, before: Iterable[st
 
 _CHANGED = " OR ".join(f"old.{name} IS NOT new.{name}" for name in FIELDS)
 _OLD = ", ".join(f"old.{name}" for name in FIELDS)
-# The first change in a transaction says how the member was. Not OR IGNORE: where the statement that
-# fired the trigger is an upsert, its own way with conflicts takes the place of the trigger's.
-_FIRST = "WHERE NOT EXISTS (SELECT 1 FROM search_stale WHERE member_id ="
-_NOTE_OLD = f"INSERT INTO search_stale SELECT old.id, {_OLD} {_FIRST} old.id); END"
-_NOTE_NEW = f"INSERT INTO search_stale (member_id) SELECT new.id {_FIRST} new.id); END"
+# The first change since his keys were written says how the member was. Not OR IGNORE: where the
+# statement that fired the trigger is an upsert, its own way with conflicts takes the place of the
+# trigger's.
+_FIRST = "WHERE NOT EXISTS (SELECT 1 FROM search_waiting WHERE member_id ="
+_NOTE_OLD = f"INSERT INTO search_waiting SELECT old.id, {_OLD} {_FIRST} old.id); END"
+_NOTE_NEW = f"INSERT INTO search_waiting (member_id) SELECT new.id {_FIRST} new.id); END"
 _TABLES = (
+    # Of an older app, which let nobody wait longer than a transaction.
+    *(f"DROP TRIGGER IF EXISTS search_{deed}" for deed in ("insert", "update", "delete")),
+    "DROP TABLE IF EXISTS search_stale",
     "CREATE TABLE IF NOT EXISTS searched (n INTEGER PRIMARY KEY, member_id TEXT UNIQUE)",
     "CREATE TABLE IF NOT EXISTS search_key (key TEXT, n INTEGER, PRIMARY KEY (key, n))"
     " WITHOUT ROWID",
-    # As a member was before the transaction, by which his old keys are found; empty for a new one.
-    f"CREATE TABLE IF NOT EXISTS search_stale (member_id TEXT PRIMARY KEY, {', '.join(FIELDS)})",
-    f"CREATE TRIGGER IF NOT EXISTS search_insert AFTER INSERT ON member BEGIN {_NOTE_NEW}",
-    f"CREATE TRIGGER IF NOT EXISTS search_update AFTER UPDATE OF {', '.join(FIELDS)} ON member"
+    # As a member was when his keys were written, by which they are found; empty for a new one.
+    f"CREATE TABLE IF NOT EXISTS search_waiting (member_id TEXT PRIMARY KEY, {', '.join(FIELDS)})"
+    " WITHOUT ROWID",
+    f"CREATE TRIGGER IF NOT EXISTS search_born AFTER INSERT ON member BEGIN {_NOTE_NEW}",
+    f"CREATE TRIGGER IF NOT EXISTS search_changed AFTER UPDATE OF {', '.join(FIELDS)} ON member"
     f" WHEN {_CHANGED} BEGIN {_NOTE_OLD}",
-    f"CREATE TRIGGER IF NOT EXISTS search_delete AFTER DELETE ON member BEGIN {_NOTE_OLD}",
+    f"CREATE TRIGGER IF NOT EXISTS search_gone AFTER DELETE ON member BEGIN {_NOTE_OLD}",
 )

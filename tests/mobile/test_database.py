@@ -7,9 +7,10 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from phones import a_submitted_household, a_visit
+import pytest
+from phones import VILLAGE, a_submitted_household, a_visit
 
-from mobile.storage import records
+from mobile.storage import records, search
 from mobile.storage.database import Store, get, open_store, put, tick
 
 
@@ -82,6 +83,84 @@ def test_file_of_an_older_app_opens_with_its_outbox_full(tmp_path: Path) -> None
     assert visit.recall()
     assert visit.submit().submitted
     newer.close()
+
+
+def laid_out(store: Store) -> list[tuple[str, ...]]:
+    """Return every table, index and trigger as it is declared."""
+    rows = store.connection.execute("SELECT type, name, sql FROM sqlite_master")
+    return sorted(tuple(row) for row in rows if row["sql"])
+
+
+OLDER = (
+    *(f"DROP TRIGGER search_{deed}" for deed in ("born", "changed", "gone")),
+    "DROP TABLE search_waiting",
+    "CREATE TABLE search_stale (member_id TEXT PRIMARY KEY, name, id_no, phone, deleted)",
+    "CREATE TRIGGER search_insert AFTER INSERT ON member"
+    " BEGIN INSERT INTO search_stale (member_id) SELECT new.id; END",
+    "CREATE UNIQUE INDEX idx_outbox_incarnation_n ON outbox (incarnation, n)",
+    "CREATE INDEX idx_draft_household_id ON draft (household_id)",
+    "CREATE INDEX idx_member_household_id ON member (household_id)",
+    "PRAGMA user_version = 0",
+)
+"""What the first app had: indexes of sqlite-utils, and nobody who waited to be searched."""
+
+
+@pytest.mark.parametrize("key", [None, bytes(range(32))], ids=["plain", "encrypted"])
+def test_indexes_of_an_older_app_give_way_to_todays_or_stay_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: bytes | None
+) -> None:
+    store = open_store(tmp_path / "p.db", key=key)
+    todays = laid_out(store)
+    household_id = a_submitted_household(store)
+    with store.writing() as connection:
+        search.index_waiting(connection)
+    before = records.bundle(store, household_id)
+    for kind, name, _ in todays:
+        if kind == "index":
+            store.connection.execute(f'DROP INDEX "{name}"')
+    for statement in OLDER:
+        store.connection.execute(statement)
+    olds = laid_out(store)
+    store.close()
+
+    class PowerOutError(BaseException):
+        pass
+
+    def stops(_: object) -> None:
+        raise PowerOutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search, "prepare", stops)
+        with pytest.raises(PowerOutError):
+            open_store(tmp_path / "p.db", key=key)
+    bare = Store(tmp_path / "p.db", lambda: 0, key)
+    assert laid_out(bare) == olds
+    bare.close()
+    store = open_store(tmp_path / "p.db", key=key)
+    assert laid_out(store) == todays
+    assert records.bundle(store, household_id) == before
+    assert [found.household_id for found in search.find_people(store.connection, "wzm")] == [
+        household_id
+    ]
+    store.close()
+
+
+def test_a_list_reads_its_index_and_not_the_records(store: Store) -> None:
+    asked: list[str] = []
+    store.connection.set_trace_callback(asked.append)
+    records.households(store, VILLAGE)
+    records.villages(store)
+    records.last_touched(store)
+    store.connection.set_trace_callback(None)
+    read = [
+        row["detail"]
+        for statement in asked
+        if statement.startswith("SELECT")
+        for row in store.connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+    ]
+    long = [line for line in read if line.split()[1] in ("h", "m", "outbox")]
+    assert {line.split()[1] for line in long} == {"h", "m", "outbox"}
+    assert [line for line in long if "COVERING INDEX" not in line] == []
 
 
 def test_store_closed_while_another_thread_reads_ends_that_thread_and_no_process(

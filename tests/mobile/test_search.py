@@ -7,7 +7,7 @@ import pytest
 from phones import HEAD, VILLAGE, a_number, a_submitted_household, a_visit, fill_member
 from test_visit import pulled
 
-from mobile.storage import search
+from mobile.storage import inbox, search
 from mobile.storage.database import Store, open_store
 from mobile.storage.search import find_people, keys_of
 
@@ -84,6 +84,8 @@ def test_a_new_name_is_found_and_the_old_one_no_more(store: Store) -> None:
         {"household_id": home, "name": "岑秀英", "deleted": True},
     )
     assert names(store, "cxy") == []
+    with store.writing() as connection:
+        search.index_waiting(connection)
     assert store.connection.execute("SELECT count(*) FROM search_key").fetchone()[0] == 0
 
 
@@ -103,7 +105,7 @@ def test_nothing_of_a_transaction_that_was_rolled_back_is_in_the_index(store: St
     before = store.connection.execute("SELECT count(*) FROM search_key").fetchone()[0]
     with pytest.raises(ZeroDivisionError), store.writing() as connection:  # noqa: PT012
         connection.execute("INSERT INTO member (id, name) VALUES ('x', '石大山')")
-        search.follow(connection)
+        search.index_waiting(connection)
         raise ZeroDivisionError
     assert store.connection.execute("SELECT count(*) FROM search_key").fetchone()[0] == before
     assert names(store, "sds") == []
@@ -115,12 +117,11 @@ def test_a_phone_from_before_the_index_gets_it_when_it_is_opened(
 ) -> None:
     store = open_store(tmp_path / "p.db", key=key)
     add(store, "韦秀兰")
-    with store.writing() as connection:
-        for trigger in ("search_insert", "search_update", "search_delete"):
-            connection.execute(f"DROP TRIGGER {trigger}")
-        for table in ("searched", "search_key"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("DELETE FROM meta WHERE key = 'search_version'")
+    for trigger in ("search_born", "search_changed", "search_gone"):
+        store.connection.execute(f"DROP TRIGGER {trigger}")
+    for table in ("searched", "search_key", "search_waiting"):
+        store.connection.execute(f"DROP TABLE {table}")
+    store.connection.execute("DELETE FROM meta WHERE key = 'search_version'")
     store.close()
     store = open_store(tmp_path / "p.db", key=key)
     assert names(store, "weixiulan") == ["韦秀兰"]
@@ -138,11 +139,36 @@ def test_a_phone_that_is_encrypted_later_finds_the_same_people(tmp_path: Path) -
     store.close()
 
 
+def test_few_who_changed_wait_and_are_found_all_the_same(store: Store) -> None:
+    for serial in range(search.MOST_WAITING):
+        add(store, "韦秀兰" if serial else "岑志军", serial=serial + 1)
+    indexed = "SELECT count(*) FROM searched"
+    assert store.connection.execute(indexed).fetchone()[0] == 0
+    assert names(store, "czj") == ["岑志军"]
+    add(store, "罗阿妹", serial=search.MOST_WAITING + 1)
+    assert store.connection.execute(indexed).fetchone()[0] == search.MOST_WAITING + 1
+    assert names(store, "czj") == ["岑志军"]
+
+
+def test_nothing_of_who_left_stays_in_the_index_after_a_sync(store: Store) -> None:
+    add(store, "岑志军")
+    with store.writing() as connection:
+        search.index_waiting(connection)
+        inbox.begin_full_pull(connection)
+    with store.writing() as connection:
+        inbox.let_go(connection)
+    for table in ("search_waiting", "searched", "search_key"):
+        assert store.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+
+
 def test_the_index_holds_what_the_members_have_whatever_was_done_to_them(store: Store) -> None:
     seed = random.randrange(1 << 30)
     print("seed", seed)
     source = random.Random(seed)
     for _ in range(150):
+        if not source.randrange(9):
+            with store.writing() as connection:
+                search.index_waiting(connection)
         with store.writing() as connection:
             for _ in range(source.randrange(1, 4)):
                 member = f"m{source.randrange(12)}"
@@ -161,7 +187,12 @@ def test_the_index_holds_what_the_members_have_whatever_was_done_to_them(store: 
                         " DO UPDATE SET name = excluded.name, deleted = excluded.deleted",
                         (member, value, source.choice([None, 0, 1])),
                     )
-    rows = store.connection.execute("SELECT id, name, id_no, phone, deleted FROM member")
+        rows = store.connection.execute("SELECT name FROM member WHERE deleted IS NOT 1").fetchall()
+        for name, query in (("韦秀兰", "wxl"), ("单小云", "sxy"), ("王乐", "王")):
+            assert names(store, query) == [name] * [row["name"] for row in rows].count(name)
+    with store.writing() as connection:
+        search.index_waiting(connection)
+    rows = store.connection.execute("SELECT id, name, id_no, phone, deleted FROM member").fetchall()
     wanted = {(row["id"], key) for row in rows for key in keys_of(dict(row))}
     held = store.connection.execute(
         "SELECT s.member_id, k.key FROM search_key k LEFT JOIN searched s ON s.n = k.n"
