@@ -60,8 +60,9 @@ def connect_encrypted(path: Path, key: bytes, *, timeout_s: float) -> Any:
         connection.close()
         raise WrongKey(str(path.name)) from error
     connection.row_factory = driver.Row
-    # A page that fell out of the cache is decrypted anew: 8 MiB, SQLite's own 2 are soon full.
-    connection.execute("PRAGMA cache_size = -8192")
+    # Else the phone's library writes what a statement may have to take back into a file of its own,
+    # and nothing enciphers that one.
+    connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
 

@@ -274,6 +274,15 @@ except WrongKey:
 if deed:
     with store.writing() as connection:
         put(connection, "said", deed)
+# What a long statement may have to take back goes into no file beside the database.
+with store.writing() as connection:
+    connection.executemany(
+        "INSERT INTO county_index VALUES (?, 1, ?)", [(i, bytes(3000)) for i in range(500)]
+    )
+    connection.execute("UPDATE county_index SET page = page + 1000")
+    connection.execute("DELETE FROM county_index")
+    opened = [fd.readlink().name for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    assert not [name for name in opened if name.startswith("etilqs")], opened
 print(get(store.connection, "said"))
 print(store.connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
 store.close()
