@@ -438,10 +438,13 @@ class ChushanApp(App):
             Clock.schedule_once(lambda _: self.make_ready(), BETWEEN_S)
 
     def rest(self) -> None:
-        """Search for garbage while nobody touches the phone; else Python does it while a form opens."""
-        idle_s = self.since_boot_s() - self.touched_at_s
-        if idle_s >= RESTS_AFTER_S and gc.get_count()[1] > 1:
+        """Do while nobody touches the phone what else Python and SQLite do while a form opens."""
+        if self.since_boot_s() - self.touched_at_s < RESTS_AFTER_S:
+            return
+        if gc.get_count()[1] > 1:
             gc.collect()
+        if self.store is not None and not self._at_work:
+            self.store.tidy()
 
     def _key(self, _window: Any, key: int, *_: Any) -> bool:
         if key != BACK_KEY:

@@ -27,6 +27,10 @@ BUSY_TIMEOUT_S = 30
 """How long a thread waits for another one's writing; the screens' own thread waits less (`Store.wait_at_most`)."""
 
 
+MOST_UNTIDY = 200
+"""Rows written, those of one visit about, before a quiet moment is used to put them in order."""
+
+
 def now_ms() -> int:
     """Return the phone's clock, UTC epoch milliseconds."""
     return time.time_ns() // 1_000_000
@@ -55,6 +59,7 @@ class Store:
         """Held while a sync runs: one at a time."""
         self.is_closed = False
         self._of_thread = threading.local()
+        self._tidied_at = 0
         self._opened: dict[threading.Thread, sqlite3.Connection] = {}
         self._opening = threading.Lock()
 
@@ -119,6 +124,23 @@ class Store:
             yield connection
         finally:
             connection.execute("ROLLBACK")
+
+    def tidy(self) -> None:
+        """Do in a quiet moment what would else come upon the cadre in the middle of a hand-in.
+
+        The log goes into the file, which SQLite does when it has 1,000 pages, each of them to be
+        deciphered and enciphered; and who waits to be searched goes into the index.
+        """
+        connection = self.connection
+        if connection.total_changes - self._tidied_at < MOST_UNTIDY:
+            return
+        # Late: search needs pinyin, and this module is what it stands on.
+        from mobile.storage.search import index_waiting
+
+        with self.writing():
+            index_waiting(connection)
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._tidied_at = connection.total_changes
 
     def cadre(self) -> str:
         """Return the name of the cadre whom the phone belongs to, empty before the first sync."""
@@ -204,6 +226,8 @@ def _prepared(connection: Any) -> Any:
     connection.execute("PRAGMA journal_mode=WAL")
     # NORMAL may lose the last commits when the battery is pulled out.
     connection.execute("PRAGMA synchronous=FULL")
+    # A page that fell out of the cache is decrypted anew: 8 MiB, SQLite's own 2 are soon full.
+    connection.execute("PRAGMA cache_size = -8192")
     return connection
 
 

@@ -41,6 +41,23 @@ def test_screen_and_sync_write_at_the_same_time_without_a_lock_error(store: Stor
     )
 
 
+def test_a_quiet_moment_brings_the_log_into_the_file_and_people_into_the_index(
+    store: Store,
+) -> None:
+    before = store.path.stat().st_size
+    for serial in range(3):
+        a_submitted_household(store, serial=100 * serial + 100)
+    assert store.path.stat().st_size == before
+    store.tidy()
+    assert store.path.stat().st_size > before
+    assert search.find_people(store.connection, "wzm")
+    count = "SELECT count(*) FROM search_waiting"
+    assert store.connection.execute(count).fetchone()[0] == 0
+    store.connection.execute("INSERT INTO member (id, name) VALUES ('x', '石大山')")
+    store.tidy()  # too little to be worth it
+    assert store.connection.execute(count).fetchone()[0] == 1
+
+
 def test_transaction_that_fails_leaves_nothing(store: Store) -> None:
     class UnforeseenError(Exception):
         pass
