@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,17 +129,20 @@ class Store:
         """Do in a quiet moment what would else come upon the cadre in the middle of a hand-in.
 
         The log goes into the file, which SQLite does when it has 1,000 pages, each of them to be
-        deciphered and enciphered; and who waits to be searched goes into the index.
+        deciphered and enciphered; and who waits to be searched goes into the index. On a full or
+        busy phone neither is done, and nothing is said: nobody asked for it.
         """
         connection = self.connection
         if connection.total_changes - self._tidied_at < MOST_UNTIDY:
             return
         # Late: search needs pinyin, and this module is what it stands on.
+        from mobile.storage.cipher import database_errors
         from mobile.storage.search import index_waiting
 
-        with self.writing():
-            index_waiting(connection)
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with suppress(PhoneFull, *database_errors()):
+            with self.writing():
+                index_waiting(connection)
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._tidied_at = connection.total_changes
 
     def cadre(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 from phones import VILLAGE, a_submitted_household, a_visit
 
 from mobile.storage import records, search
-from mobile.storage.database import Store, get, open_store, put, tick
+from mobile.storage.database import PhoneFull, Store, get, open_store, put, tick
 
 
 def test_every_commit_is_synced_to_the_disk(store: Store) -> None:
@@ -56,6 +56,17 @@ def test_a_quiet_moment_brings_the_log_into_the_file_and_people_into_the_index(
     store.connection.execute("INSERT INTO member (id, name) VALUES ('x', '石大山')")
     store.tidy()  # too little to be worth it
     assert store.connection.execute(count).fetchone()[0] == 1
+
+
+def test_a_quiet_moment_on_a_full_phone_says_nothing_and_loses_nothing(store: Store) -> None:
+    for serial in range(30):
+        a_submitted_household(store, serial=10 * serial + 100)
+    pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(PhoneFull), store.writing():
+        search.index_waiting(store.connection)
+    store.tidy()
+    assert len(search.find_people(store.connection, "wzm")) == 30
 
 
 def test_transaction_that_fails_leaves_nothing(store: Store) -> None:
