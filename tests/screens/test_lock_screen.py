@@ -14,7 +14,7 @@ import mobile.app
 from mobile.storage import cipher
 from mobile.storage.key import KeyFile
 from shared_schemas import unlock
-from tests.screens.driver import Driver
+from tests.screens.driver import Driver, shows
 from tests.screens.flows import open_village, start_household
 from tests.screens.seed import TODAY, seed
 
@@ -53,6 +53,11 @@ def press(driver: Driver, digits: str) -> None:
         driver.pump(1)
     driver.settle()
     driver.until(lambda: not getattr(driver.app.manager.current_screen, "is_working", False))
+
+
+def shown_dots(driver: Driver) -> list[bool]:
+    """Return for each dot that stands on the screen whether it is filled."""
+    return [w.is_full for w in driver.widgets() if type(w).__name__ == "Dot" and shows(w)]
 
 
 def county_says(driver: Driver) -> str:
@@ -111,7 +116,9 @@ def test_idle_phone_locks_keeps_what_was_typed_and_opens_at_the_same_question(
     driver.app.go("today")  # what comes back from a thread finds the door shut
     driver.app.show_again()
     assert driver.screen == "lock"
-    press(driver, PIN)
+    press(driver, PIN[:2])
+    assert shown_dots(driver) == [True, True, False, False, False, False]
+    press(driver, PIN[2:])
     driver.until(lambda: driver.screen == "questions")
     assert driver.app.manager.current_screen.step.group == standing
     assert driver.app.visit.household.values["address"] == "老街12号"
