@@ -50,10 +50,12 @@ SCREENS = {
 }
 """Imported when first visited: the first frame waits for none of them."""
 
-SOON = ("households", "visit", "questions")
-"""Made while nobody waits, once the first screen stands: what a cadre opens next."""
+SOON = ("today", "households", "visit", "questions")
+"""Made while nobody waits, once another screen stands, the lock too: what a cadre opens next."""
 
-BETWEEN_S = 0.3
+BETWEEN_S = 0.1
+NEXT_TOUCH_S = 0.6
+"""Who has just touched the phone touches it again within this time: nothing is made ahead then."""
 
 LISTS = ("today", "search", "villages", "households")
 """Screens from which a household is opened, and which count what there is."""
@@ -106,6 +108,7 @@ class ChushanApp(App):
         settings: Settings | None = None,
         *,
         today: Callable[[], str] = local_day,
+        makes_ready: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -123,6 +126,9 @@ class ChushanApp(App):
         self.touched_at_s = 0.0
         self._locks = 0
         self._at_work = 0
+        self._makes_ready = makes_ready
+        """Whether screens are made ahead of their first use."""
+        self._making_ready = Clock.create_trigger(lambda _: self.make_ready(), BETWEEN_S)
         self._is_kept = False
         self._link: Any = None
         self._look: Any = None
@@ -347,7 +353,7 @@ class ChushanApp(App):
         Window.unbind(on_textinput=self._touched)
         if self.key_file is not None:
             self._idle.cancel()
-        for clock in (self._look, self._keeping, self._resting):
+        for clock in (self._look, self._keeping, self._resting, self._making_ready):
             if clock is not None:
                 clock.cancel()
         ExceptionManager.remove_handler(self.full_phone)
@@ -423,6 +429,8 @@ class ChushanApp(App):
         screen.enter(**facts)
         self.manager.current = name
         device().hide_from_pictures(name not in MAY_BE_PICTURED)
+        if self._makes_ready:
+            self._making_ready()
 
     def _make(self, name: str) -> None:
         if not self.manager.has_screen(name):
@@ -431,11 +439,15 @@ class ChushanApp(App):
             self.manager.add_widget(screen)
 
     def make_ready(self) -> None:
-        """Make the screens of a visit while nobody waits for them, one a moment."""
-        missing = [name for name in SOON if not self.manager.has_screen(name)]
-        if missing:
-            self._make(missing[0])
-            Clock.schedule_once(lambda _: self.make_ready(), BETWEEN_S)
+        """Make what a visit needs while nobody waits for it, one thing a moment."""
+        missing = next((name for name in SOON if not self.manager.has_screen(name)), None)
+        if self.since_boot_s() - self.touched_at_s < NEXT_TOUCH_S:
+            self._making_ready()
+        elif missing is not None:
+            self._make(missing)
+            self._making_ready()
+        else:
+            self.manager.get_screen("questions").make_ready()
 
     def rest(self) -> None:
         """Do while nobody touches the phone what else Python and SQLite do while a form opens."""

@@ -32,18 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         Config.set("graphics", "width", os.environ.get("CHUSHAN_WIDTH", str(DESKTOP_WIDTH)))
         Config.set("graphics", "height", os.environ.get("CHUSHAN_HEIGHT", str(DESKTOP_HEIGHT)))
         Config.set("input", "mouse", "mouse,disable_multitouch")  # no red dots on right click
-    from kivy.clock import Clock
-
     from mobile.app import ChushanApp
 
-    app = ChushanApp()
-    Clock.schedule_once(lambda _: app.make_ready(), SHOWN_AFTER_S)
-    app.run()
+    ChushanApp(makes_ready=True).run()
     return 0
-
-
-SHOWN_AFTER_S = 3
-"""By then the first screen stands, also on a slow phone."""
 
 
 def search_garbage_seldom() -> None:

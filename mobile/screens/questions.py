@@ -17,6 +17,7 @@ from mobile.storage.pinyin import matches
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
 from mobile.widgets.choice import Choice, Place
+from mobile.widgets.keypad import Keypad
 from mobile.widgets.kit import TapCard
 from mobile.widgets.question import PadControl, QuestionCard, TextControl, label_of
 from shared_schemas.locale import korean, text
@@ -68,6 +69,7 @@ class QuestionsScreen(PhoneScreen):
         """The questions on the screen."""
         self._made: dict[tuple[str, str, str], QuestionCard] = {}
         """Every card made so far, by kind of record, field and widget: the next person is asked on the same."""
+        self._keypads: dict[str, Keypad] = {}
         self._open_first: set[str] = set()
         """Questions that had no answer when this step was entered."""
         self._is_unfolded = False
@@ -164,6 +166,16 @@ class QuestionsScreen(PhoneScreen):
     def finds(self, choice: Choice, typed: str) -> bool:
         """Tell whether a choice is meant by typed words or pinyin initials."""
         return typed in choice.label or matches(choice.label, typed)
+
+    def make_ready(self) -> None:
+        """Make the keys to which somebody new opens."""
+        self.keypad("resident_id")
+
+    def keypad(self, kind: str) -> Keypad:
+        """Return the keys for a kind of number, which are made once."""
+        if kind not in self._keypads:
+            self._keypads[kind] = Keypad(kind)
+        return self._keypads[kind]
 
     # What happens here.
 

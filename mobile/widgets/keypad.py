@@ -76,6 +76,7 @@ class Key(Pressable, AnchorLayout):
 class Keypad(Sheet):
     """A number being typed. `on_typed` gets it within half a second, `on_done` when it is finished.
 
+    Twelve keys take longer to make than all else that follows a touch: one is kept for each kind.
     `verdict(text)` gives the words for what is wrong with a finished number, or "". The number of
     an ID card is judged as soon as it is full, the others on "完成". A number to which the last key
     was pressed and in which nothing is wrong closes its keys; a landline or an amount has no last key.
@@ -87,35 +88,43 @@ class Keypad(Sheet):
     count = StringProperty("")
     kind = StringProperty("number")
 
-    def __init__(
-        self,
-        kind: str,
-        typed: str,
-        *,
-        on_typed: Callable[[str], None],
-        on_done: Callable[[str], None],
-        verdict: Callable[[str], str] = lambda _: "",
-        today: str = "",
-        **kwargs: object,
-    ) -> None:
+    def __init__(self, kind: str) -> None:
         self.pad = PADS[kind]
-        self.on_typed_text = on_typed
-        self.on_done = on_done
-        self.verdict = verdict
-        self.today = today
-        self._handed = typed
         self._pause = Clock.create_trigger(lambda _: self.flush(), SAVED_AFTER_S)
         self._closing = Clock.create_trigger(lambda _: self.finish(), CLOSES_AFTER_S)
-        super().__init__(kind=kind, **kwargs)
-        if not today:
+        self._forget()
+        super().__init__(kind=kind)
+        if kind != "day":
             self.ids.last_line.remove_widget(self.ids.today)
         for key in (*"123456789", self.pad.extra, "0", "⌫"):
             drawn = {"icon": "backspace"} if key == "⌫" else {"words": key}
             made = Key(**drawn)
             made.bind(on_press=lambda _, key=key: self.press(key))
             self.ids.key_grid.add_widget(made)
-        self.typed = typed.replace("-", "") if kind == "day" else typed
+
+    def begin(
+        self,
+        typed: str,
+        *,
+        title: str,
+        on_typed: Callable[[str], None],
+        on_done: Callable[[str], None],
+        verdict: Callable[[str], str] = lambda _: "",
+        today: str = "",
+    ) -> None:
+        """Show the keys, with what is typed already."""
+        self.on_typed_text, self.on_done, self.verdict = on_typed, on_done, verdict
+        self.title, self.today, self._handed = title, today, typed
+        self.typed = typed.replace("-", "") if self.kind == "day" else typed
         self.on_typed(self, self.typed)
+        self.open()
+
+    def _forget(self) -> None:
+        """Keep nothing of whom the number belongs to."""
+        self.on_typed_text: Callable[[str], None] = lambda _: None
+        self.on_done: Callable[[str], None] = lambda _: None
+        self.verdict: Callable[[str], str] = lambda _: ""
+        self.today = self.typed = self._handed = ""
 
     def press(self, key: str) -> None:
         """Take a key."""
@@ -177,8 +186,9 @@ class Keypad(Sheet):
         """Hand on the number however the sheet was closed."""
         self._closing.cancel()
         self._pause.cancel()
-        self._handed = self.value
-        self.on_done(self.value)
+        value, done = self.value, self.on_done
+        self._forget()
+        done(value)
 
 
 load_kv(__file__)

@@ -59,6 +59,9 @@ class Answers(Protocol):
     def finds(self, choice: Choice, typed: str) -> bool:
         """Tell whether a choice is meant by typed words or initials."""
 
+    def keypad(self, kind: str) -> Keypad:
+        """Return the keys for a kind of number."""
+
     def lead_on(self, name: str) -> None:
         """Go on from a question whose keys or list were closed."""
 
@@ -262,8 +265,8 @@ class PadControl(Control):
     def open(self) -> None:
         """Show the keys."""
         name = self.question.name
-        self.sheet = Keypad(
-            self.question.widget,
+        self.sheet = self.answers.keypad(self.question.widget)
+        self.sheet.begin(
             self._stored(),
             title=self.question.label,
             today=self.answers.today if self.question.widget == "day" else "",
@@ -271,7 +274,6 @@ class PadControl(Control):
             on_typed=lambda text: self.answers.typed(name, text),
             on_done=lambda text: self._done(name, text),
         )
-        self.sheet.open()
 
     def _stored(self) -> str:
         return "" if self.question.value is None else str(self.question.value)
@@ -611,10 +613,10 @@ class SkillCard(Card):
         def store(text: str) -> None:
             self.control.change(self.place, cert_date=text or None)
 
-        Keypad(
-            "day", self._value, title=part.info.label(theme.lang), verdict=verdict,
+        self.control.answers.keypad("day").begin(
+            self._value, title=part.info.label(theme.lang), verdict=verdict,
             on_typed=lambda _: None, on_done=store, today=self.control.answers.today,
-        ).open()  # fmt: skip
+        )  # fmt: skip
 
 
 class RemovableRow(BoxLayout):
