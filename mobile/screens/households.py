@@ -24,6 +24,8 @@ class HouseholdRow(RecycleDataViewBehavior, Pressable, BoxLayout):
     below = StringProperty("")
     state_words = StringProperty("")
     tone = StringProperty("soft")
+    is_tall = BooleanProperty(False)
+    """Whether the letters are so large that the state stands below the name, not beside it."""
     icon = StringProperty("")
     screen = ObjectProperty(None, allownone=True)
 

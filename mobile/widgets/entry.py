@@ -32,8 +32,21 @@ SAVED_AFTER_S = 0.4
 class Typed(TextInput):
     """Kivy's input with a keyboard that knows Chinese, and letters that the main font lacks.
 
-    Kivy draws each line and measures the way to its caret by the two methods that are replaced here.
+    Kivy draws each line and measures the way to its caret by the first two methods that are replaced here.
     """
+
+    def _update_graphics(self, *largs: Any) -> None:
+        # Kivy shows the end of a long text, where its caret is, and of one that was measured before it
+        # had its place an end that is not even long. Who does not type here wants to read it.
+        if not self.focus and not self.multiline and self.scroll_x:
+            self.scroll_x = 0
+        super()._update_graphics(*largs)
+
+    def on_focus(self, _: Any, is_focused: bool) -> None:
+        """Show the caret's place, or the beginning."""
+        if is_focused:
+            self._adjust_viewport(*self.cursor)
+        self._trigger_update_graphics()
 
     def _create_line_label(self, text: str, hint: bool = False) -> Any:
         if hint or not _is_drawn_apart(text):
@@ -53,7 +66,7 @@ def _is_drawn_apart(text: str) -> bool:
 @lru_cache(maxsize=64)
 def _drawn_apart(text: str, font: str, size: float) -> Any:
     label = MarkupLabel(
-        text=marked(drawable(text.replace("\n", ""))),
+        text=marked(drawable(text.replace("\n", "")), size),
         font_name=font,
         font_size=size,
         font_script_name="Tibt" if has_tibetan(text) else "Latn",

@@ -27,8 +27,15 @@ _NEVER_FIRST = set(
     ",.;:!?)]%/\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff09\u300b\u300d\u300f\u201d\u2019\u00b7\u2026\u2014\u3015"
 )
 _NEVER_LAST = set("([\u3014\uff08\u300a\u300c\u300e\u201c\u2018")
-_PIECE = re.compile(r"[A-Za-z0-9À-ɏ.,:%/&'@#_+=-]+|\s|.", re.DOTALL)
+_PIECE = re.compile(
+    # A syllable of Tibetan with the mark that ends it: its signs stand above and below one another.
+    "[\u0f00-\u0f0a\u0f15-\u0fff]+[\u0f0b-\u0f14]*"
+    r"|[A-Za-z0-9À-ɏ.,:%/&'@#_+=-]+|\s|.",
+    re.DOTALL,
+)
 _TIBETAN = re.compile("[\u0f00-\u0fff]+")
+TIBETAN_SIZE = 0.85
+"""Of the Chinese letters beside them, so that the lines keep their distance."""
 
 
 @cache
@@ -63,12 +70,21 @@ def has_tibetan(words: str) -> bool:
 
 _HALF_WIDTH = ",;:!?)"
 _FULL_WIDTH = dict(zip(_HALF_WIDTH, "\uff0c\uff1b\uff1a\uff01\uff1f\uff09", strict=True))
-_AFTER_HAN = re.compile(r"(?<=[\u3400-\u9fff\u201d\u300b\u300d])[,;:!?)]")
+_AFTER_HAN = re.compile(r"(?<=[\u3400-\u9fff\u201d\u300b\u300d])[,;:!?)](?! )")
 _AROUND_HAN = re.compile(r"\((?=[^()]*[\u3400-\u9fff])([^()]*)\)")
 
 
+_HAN = re.compile("[\u3400-\u9fff]")
+_NARROW = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
+
+
 def typeset(words: str) -> str:
-    """Return Chinese words with the full-width marks of print; what is stored is not touched."""
+    """Return words with the marks of print; what is stored is not touched.
+
+    Chinese has full-width marks. The font's quotation marks are as wide: among English they leave holes.
+    """
+    if not _HAN.search(words):
+        return words.translate(_NARROW)
     words = _AROUND_HAN.sub("\uff08\\1\uff09", words)
     return _AFTER_HAN.sub(lambda found: _FULL_WIDTH[found[0]], words)
 
@@ -111,7 +127,7 @@ def wrap(words: str, width: float, measure: Callable[[str], float]) -> str:
 
 
 def _fitting(piece: str, width: float, measure: Callable[[str], float]) -> list[str]:
-    if len(piece) == 1 or measure(piece) <= width:
+    if len(piece) == 1 or measure(piece) <= width or has_tibetan(piece):
         return [piece]
     return list(piece)
 
@@ -119,13 +135,25 @@ def _fitting(piece: str, width: float, measure: Callable[[str], float]) -> list[
 @lru_cache(maxsize=64)
 def ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
     """Return how wide words are in a font, in pixels."""
-    label = CoreLabel(font_name=font, font_size=size, bold=bold)
+    label = CoreLabel(
+        font_name=font, font_size=size, bold=bold, font_script_name=_script(font == TIBETAN)
+    )
 
     @lru_cache(maxsize=4096)
     def measure(piece: str) -> float:
         return float(label.get_extents(piece)[0])
 
     return measure
+
+
+def mixed_ruler(font: str, size: float, bold: bool) -> Callable[[str], float]:
+    """Return how wide pieces are of which some are Tibetan, as `marked` draws them."""
+    main, tibetan = ruler(font, size, bold), ruler(TIBETAN, int(size * TIBETAN_SIZE), False)
+    return lambda piece: (tibetan if has_tibetan(piece) else main)(piece)
+
+
+def _script(is_tibetan: bool) -> str:
+    return "Tibt" if is_tibetan else "Latn"
 
 
 def fitting(words: str, size: float, room: float) -> float:
@@ -150,8 +178,12 @@ class OneLine(Label):
         """Draw what the main font can, and Tibetan in its own."""
         shown = typeset(drawable(words))
         self.markup = has_tibetan(shown)
-        self.font_script_name = "Tibt" if self.markup else "Latn"
-        self.text = marked(shown) if self.markup else shown
+        self.font_script_name = _script(self.markup)
+        self.text = marked(shown, self.font_size) if self.markup else shown
+
+    def on_font_size(self, *_: object) -> None:
+        """Tibetan names its size in the text."""
+        self.on_words(self, self.words)
 
 
 class Words(Label):
@@ -188,7 +220,7 @@ class Words(Label):
         is_tibetan = has_tibetan(shown)
         if not is_tibetan and self.markup:
             self.markup, self.font_script_name = False, "Latn"
-        measure = ruler(self.font_name, self.font_size, self.bold)
+        measure = (mixed_ruler if is_tibetan else ruler)(self.font_name, self.font_size, self.bold)
         if self.one_line and not 0 < self.fit < measure(shown):
             self.text_size = (None, None)
         else:
@@ -198,14 +230,48 @@ class Words(Label):
                 return
             self.text_size = (widest, None)
             shown = wrap(shown, width, measure)
-        self.text = marked(shown) if is_tibetan else shown
+        self.text = marked(shown, self.font_size) if is_tibetan else shown
         if is_tibetan:
             self.markup, self.font_script_name = True, "Tibt"
 
 
-def marked(words: str) -> str:
-    """Return words as markup that draws Tibetan in its font."""
-    return _TIBETAN.sub(lambda found: f"[font={TIBETAN}]{found[0]}[/font]", escape_markup(words))
+class RowName(Words):
+    """The name in a row of a list. A long one is smaller, and in two lines, before it leaves `room`."""
+
+    full_size = NumericProperty(20)
+    room = NumericProperty(0)
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        for name in ("full_size", "room"):
+            self.fbind(name, self._trigger_texture)
+
+    def texture_update(self, *largs: object) -> None:
+        """Take the size first, then break the lines."""
+        self.font_size = self.full_size * self._share()
+        super().texture_update(*largs)
+
+    def _share(self) -> float:
+        shown = drawable(self.words)
+        measure = mixed_ruler(self.font_name, self.full_size, self.bold)
+        line = self.full_size * LINE
+        for share in ROW_SIZES:
+            lines = wrap(shown, self.width / share, measure).count("\n") + 1
+            if lines == 1 or lines * line * share <= self.room:
+                return share
+        return ROW_SIZES[-1]
+
+
+LINE = 1.7
+"""Height of a line of words, as a share of their size."""
+ROW_SIZES = (1.0, 0.85, 0.7, 0.55)
+"""Sizes of a name in a row, as shares of the full one: each opens the font once more."""
+
+
+def marked(words: str, size: float) -> str:
+    """Return words as markup that draws Tibetan in its font, for letters of a size."""
+    inner = f"[font={TIBETAN}][size={int(size * TIBETAN_SIZE)}]"
+    return _TIBETAN.sub(lambda found: f"{inner}{found[0]}[/size][/font]", escape_markup(words))
 
 
 load_kv(__file__)

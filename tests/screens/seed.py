@@ -59,6 +59,36 @@ def seed(folder: Path | str, count: int = 18) -> list[InventedHousehold]:
     return households
 
 
+LONG_NAME = "买买提·阿卜杜热合曼·吐尔逊·库尔班江·艾则孜·玉"
+TIBETAN_NAME = "བཀྲ་ཤིས་རྒྱ་མཚོ"
+HARD_NAMES = (
+    LONG_NAME,
+    TIBETAN_NAME,
+    "韦\U0002b741\U00030ede秀",
+    "ཨོཾ་མ་ཎི་པདྨེ་ཧཱུྃ་བཀྲ་ཤིས་བདེ་ལེགས་རྒྱ་མཚོ",
+)
+"""Names that are hard to show: long ones, Tibetan, and characters that the font lacks."""
+LONG_PLACE = "布依族苗族自治乡者相镇大湾村民委员会移民搬迁安置点第三小区12栋2单元1101号房"
+
+
+def make_hard(folder: Path | str, households: list[InventedHousehold]) -> None:
+    """Give the heads names that are hard to show, the last household a long address, and nobody to one more."""
+    rows: list[tuple[str, dict[str, Any]]] = []
+    for number, invented in enumerate(households):
+        rows.append(("member", invented.members[0] | {"name": HARD_NAMES[number // 2 % 4]}))
+    rows.append(("household", households[-1].household | {"address": LONG_PLACE}))
+    empty = {k: v for k, v in households[0].household.items() if not k.startswith("survey_")}
+    rows.append(("household", empty | {"id": f"{0:032d}"}))
+    groups = [
+        wire.group_rows(kind, [(row["id"], 9000 + at, {k: v for k, v in row.items() if k != "id"})])
+        for at, (kind, row) in enumerate(rows)
+    ]
+    store = open_store(Path(folder) / "chushan.db")
+    with store.writing() as connection:
+        apply_lines(connection, [{"cursor": "hard", "more": False, "groups": groups}])
+    store.close()
+
+
 def index_somebody(folder: Path | str, number: str, township: str) -> None:
     """Let the phone's index of the county say that a number is registered in a township."""
     from mobile.storage import phone_index

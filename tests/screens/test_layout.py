@@ -21,7 +21,7 @@ from mobile.theme import theme, ui
 from shared_schemas import qr_series
 from tests.screens.driver import Driver, window
 from tests.screens.layout import layout_faults
-from tests.screens.seed import TODAY, seed, villages
+from tests.screens.seed import LONG_NAME, TIBETAN_NAME, TODAY, make_hard, seed, villages
 
 pytestmark = pytest.mark.window
 
@@ -55,7 +55,7 @@ PHONES = [
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seeded")
-    seed(folder)
+    make_hard(folder, seed(folder))
     return folder
 
 
@@ -188,6 +188,10 @@ def _alone(driver: Driver) -> Iterator[str]:
     app.manager.current_screen.ids.search.ids.text_input.text = "w"
     app.manager.current_screen.look()
     yield "people found"
+    for name in (LONG_NAME, TIBETAN_NAME):
+        app.manager.current_screen.ids.search.ids.text_input.text = name[:4]
+        app.manager.current_screen.look()
+        yield f"{name} found"
 
 
 def _questions(driver: Driver) -> Iterator[str]:

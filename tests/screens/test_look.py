@@ -44,9 +44,17 @@ def test_no_line_starts_with_a_closing_mark():
     assert max(len(line) for line in broken.split("\n")) <= 5
 
 
+def test_a_syllable_of_tibetan_is_never_broken():
+    assert unbreakable("བཀྲ་ཤིས་རྒྱ") == ["བཀྲ་", "ཤིས་", "རྒྱ"]
+    assert wrap("བཀྲ་ཤིས་རྒྱ", 1, lambda piece: 10 * len(piece)) == "བཀྲ་\nཤིས་\nརྒྱ"
+
+
 def test_marks_after_chinese_words_are_printed_full_width():
     assert typeset("先看,再填(选填)") == "先看\uff0c再填\uff08选填\uff09"
     assert typeset("a, b (c)") == "a, b (c)"
+    assert typeset("For 秀兰, wxl") == "For 秀兰, wxl"
+    assert typeset("点“同步”") == "点“同步”"
+    assert typeset("touch “Sync”") == 'touch "Sync"'
 
 
 def test_every_question_that_the_phone_asks_has_a_korean_title():

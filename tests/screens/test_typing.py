@@ -14,6 +14,7 @@ from mobile.widgets.entry import SAVED_AFTER_S
 from tests.screens.driver import Driver
 from tests.screens.flows import open_village, start_household
 from tests.screens.keyboards import KEYBOARDS, AndroidComposing, DeadBackspace, Keyboard
+from tests.screens.seed import TIBETAN_NAME
 
 pytestmark = pytest.mark.window
 
@@ -160,3 +161,20 @@ def test_tibetan_is_drawn_with_its_own_font_while_it_is_typed(driver: Driver):
     apart = sum(field._get_text_width(letter, 4, None) for letter in "བསྟན་")
     assert field.text == "བསྟན་"
     assert 0 < stacked < apart  # ས, ྟ lie over each other
+
+
+@pytest.mark.parametrize(
+    "words", ["积石山保安族东乡族撒拉族自治县大河家镇康吊村委会", TIBETAN_NAME]
+)
+def test_who_does_not_type_reads_a_field_from_its_beginning(driver: Driver, words: str):
+    field = first_question(driver)
+    driver.type(words)
+    driver.settle()
+    assert field.cursor_pos[0] <= field.right
+    driver.blur()
+    driver.settle()
+    assert (field.text, field.scroll_x) == (words, 0)
+    driver.tap(field)
+    driver.type("东")
+    driver.settle()
+    assert field.cursor_pos[0] <= field.right
