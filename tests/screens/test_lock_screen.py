@@ -90,6 +90,29 @@ def test_phone_of_an_older_app_is_encrypted_and_wants_a_pin(folder: Path, driver
     driver.until(lambda: driver.screen == "today")
 
 
+def test_what_a_visit_needs_is_made_behind_the_lock_and_knows_nobody(driver: Driver) -> None:
+    press(driver, PIN + PIN)
+    driver.until(lambda: driver.screen == "today")
+    open_village(driver, "大湾村")
+    start_household(driver)
+    driver.fill("group_no", "三组")
+    driver.back()
+    driver.tap_text("加一位家庭成员")
+    number = "522399198503121129"
+    driver.fill("id_no", number)
+    keys = driver.app.manager.current_screen.keypad("resident_id")
+    assert (keys.typed, keys.shown, keys.message) == ("", "", "")
+    assert driver.app.visit.members[0].values["id_no"] == number
+    driver.app.lock()
+    driver.app.touched_at_s = 0
+    driver.app.make_ready()
+    driver.until(lambda: all(map(driver.app.manager.has_screen, mobile.app.SOON)))
+    assert driver.screen == "lock"
+    assert driver.app.store is None
+    press(driver, PIN)
+    driver.until(lambda: driver.screen == "questions")
+
+
 def test_idle_phone_locks_keeps_what_was_typed_and_opens_at_the_same_question(
     driver: Driver,
 ) -> None:
