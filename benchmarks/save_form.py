@@ -120,9 +120,10 @@ def measure(households: int = HOUSEHOLDS) -> Section:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(Path(folder) / "phone.db")
         peer = Peer(Path(folder) / "plain.db")
-        sizes = [
-            one_household(store, peer, serial, touches, submits) for serial in range(households)
-        ]
+        sizes = []
+        for serial in range(households):
+            sizes.append(one_household(store, peer, serial, touches, submits))
+            store.tidy()  # as the app does in a quiet moment
         store.close()
         peer.connection.close()
     return Section(
