@@ -20,6 +20,7 @@ NAMES = (
     "fleet",
     "cut_link",
     "slow_link",
+    "handover_codes",
     "cursor",
     "kill",
     "simulation",

@@ -59,3 +59,14 @@ def test_what_is_no_picture_is_answered_in_words(tmp_path: Path) -> None:
     with pytest.raises(NoQrFound) as raised:
         read_qr(tmp_path / "a.png")
     assert "二维码" in raised.value.words()
+
+
+def test_the_phone_reads_a_large_unsharp_code_by_fewer_of_its_points(tmp_path: Path) -> None:
+    """Of these photos its reader alone finds no code in some, and all by every second point."""
+    from benchmarks.handover_codes import photo_of, shown
+
+    screen, _ = shown(TEXT)
+    for seed in range(12):
+        photo = photo_of(screen, (1500, 2000), seed)
+        photo.save(tmp_path / "photo.png")
+        assert read_by_java(tmp_path / "photo.png") == [TEXT], seed
