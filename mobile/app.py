@@ -506,17 +506,12 @@ class ChushanApp(App):
 
     def step_of(self, hit: Any) -> Any:
         """Return the step of the visit at hand where a hit of the rules can be mended, or None."""
+        place = self.visit.place_of(hit)
+        if place is None:
+            return None
         steps = self.visit.steps(theme.lang)
-        if hit.field == "consent":
-            member = self.visit.record(hit.record_id)
-            ids = [form.record_id for form in self.visit.consents_of(member).values()]
-            consents = [step for step in steps if step.record_id in ids]
-            return next((s for s in consents if not s.done), consents[0] if consents else None)
-        from shared_schemas.records import record_kind
-
-        declared = record_kind(hit.kind).fields.get(hit.field)
-        group = declared.info.group if declared else ""
-        return next((s for s in steps if (s.record_id, s.group) == (hit.record_id, group)), None)
+        at = (place.record_id, place.group)
+        return next((s for s in steps if (s.record_id, s.group) == at), None)
 
     def jump(self, hit: Any) -> None:
         """Go to the field that a hit is about; where it is about no field, to the overview."""
@@ -527,7 +522,8 @@ class ChushanApp(App):
             name, facts = self.way[-1]
             self._show(name, facts)
         else:
-            self.go("questions", step=step, field=hit.field, show_missing=True)
+            field = self.visit.place_of(hit).field
+            self.go("questions", step=step, field=field, show_missing=True)
 
     def explain(self, hit: Any, then: Callable[[], None]) -> None:
         """Ask why a warning is right all the same."""

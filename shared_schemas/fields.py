@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -125,6 +125,11 @@ def _age_on(birth_date: str, on: str) -> int | None:
     except ValueError:
         return None
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def listed(words: Iterable[str], lang: str) -> str:
+    """Return words as a list in a sentence of `lang`."""
+    return (", " if lang == "en" else "、").join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +412,7 @@ class Codes(Declared):
 
     def shown(self, value: Any, lang: str = "zh") -> str:
         known = codes.code_list(self.codes)
-        return "、".join(known.label(code, lang) for code in value or [])
+        return listed((known.label(code, lang) for code in value or []), lang)
 
     def parsed(self, typed: str) -> Value:
         one = Code(self.info.zh, self.info.en, codes=self.codes)
@@ -604,14 +609,17 @@ class Skills(Declared):
         return None
 
     def shown(self, value: Any, lang: str = "zh") -> str:
-        return "、".join(
-            self.parts["occupation"].shown(entry.get("occupation"), lang)
-            + (
-                f"({self.parts['level'].shown(entry['level'], lang)})"
-                if entry.get("level") not in (None, "0")
-                else ""
-            )
-            for entry in value or []
+        return listed(
+            (
+                self.parts["occupation"].shown(entry.get("occupation"), lang)
+                + (
+                    f"({self.parts['level'].shown(entry['level'], lang)})"
+                    if entry.get("level") not in (None, "0")
+                    else ""
+                )
+                for entry in value or []
+            ),
+            lang,
         )
 
     def parsed(self, typed: str) -> Value:

@@ -57,7 +57,10 @@ class Hit:
 
     def message(self, lang: str = "zh") -> str:
         """Return what is wrong and what to do now, one line in `lang`."""
-        return text(self.key, lang, **self.args)
+        args = dict(self.args)
+        if "field" in args:
+            args["field"] = records.record_kind(self.kind).fields[self.field].info.label(lang)
+        return text(self.key, lang, **args)
 
     @property
     def reason_key(self) -> str:
@@ -198,7 +201,9 @@ def one_head_and_at_most_one_spouse(bundle: Bundle, _: Surroundings) -> Iterator
     """Exactly one head; more than one spouse, or a spouse of the head's sex, is doubtful."""
     heads = [m for m in bundle.members if m.get("relation") == HEAD]
     spouses = [m for m in bundle.members if m.get("relation") in SPOUSES]
-    if len(heads) != 1:
+    if not bundle.members:
+        yield _hit("V04", E, "household", bundle.household, "head_member_id", "nobody")
+    elif len(heads) != 1:
         yield _hit("V04", E, "household", bundle.household, "head_member_id",
                    "heads", count=len(heads))  # fmt: skip
     if len(spouses) > 1:

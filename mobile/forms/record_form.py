@@ -12,7 +12,7 @@ from mobile.storage.drafts import Draft
 from mobile.storage.records import Shown
 from shared_schemas import codes, resident_id
 from shared_schemas.codes import divisions
-from shared_schemas.fields import Code, Codes, Declared, Divisions, Skills, Value
+from shared_schemas.fields import Code, Codes, Declared, Divisions, Skills, Value, listed
 from shared_schemas.locale import text
 from shared_schemas.phone_index import ID_NO, NAME_BIRTH
 from shared_schemas.records import asked_fields, record_kind
@@ -335,7 +335,7 @@ class RecordForm:
         if kind == NAME_BIRTH and self.visit.registered_in(self, ID_NO):
             return ""  # said beside the number already
         places = self.visit.registered_in(self, kind)
-        return text(f"visit.registered_{kind}", lang, place="、".join(places)) if places else ""
+        return text(f"visit.registered_{kind}", lang, place=listed(places, lang)) if places else ""
 
     def _options(self, field: Declared, value: Value, lang: str) -> list[Option]:
         if field.widget == "records":
@@ -368,10 +368,10 @@ def as_read(visit: Visit, field: Declared, value: Value, lang: str = "zh") -> st
         member = visit.member(value)
         return member.title(lang) if member else visit.household_name(value)
     if isinstance(field, Divisions) and isinstance(value, list):
-        return "、".join(visit.place_name(str(code)) for code in value)
+        return listed((visit.place_name(str(code)) for code in value), lang)
     if field.widget == "records" and isinstance(value, list):
         members = [visit.member(str(member_id)) for member_id in value]
-        return "、".join(member.title(lang) for member in members if member)
+        return listed((member.title(lang) for member in members if member), lang)
     try:
         return field.shown(value, lang)
     except (AttributeError, KeyError, TypeError):

@@ -545,6 +545,12 @@ class Visit:
             del self._forms[other.record_id]
         self._forget_hits()
 
+    def drop_blank_members(self) -> None:
+        """Take out whom a touch added and of whom nothing was said: he would stand in the submit's way."""
+        for member in self.members:
+            if member.known is None and not self._locked and member.answered == member.preset:
+                self.remove_member(member)
+
     def accept_warning(self, hit: Hit, reason: str) -> None:
         """Keep the cadre's reason for a warning."""
         reasons = dict(self.household.values.get("rule_reasons") or {})

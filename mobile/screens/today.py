@@ -112,7 +112,7 @@ class TodayScreen(PhoneScreen):
             stack.add_widget(card)
 
     def _called(self, row: HouseholdRow) -> str:
-        return row.head_name or row.address or ui("no_name_yet")
+        return row.head_name or ui("no_name_yet")
 
     def _where(self, row: HouseholdRow) -> str:
         people = ui("people_count", count=row.member_count)

@@ -57,14 +57,17 @@ class VisitScreen(PhoneScreen):
         """Show the visit as it stands."""
         visit = self.phone.visit
         visit.is_guessing = False
+        visit.drop_blank_members()
         steps = visit.steps(theme.lang)
         self.is_locked = visit.locked
         missing = sum(not step.done for step in steps)
-        self.is_complete = not missing
         self.has_members = bool(visit.members)
+        self.is_complete = not missing and self.has_members
         self.has_unseen_comments = visit.state == RETURNED and any(s.comments for s in steps)
         self.where_we_are = ui("left_count", count=missing) if missing else ui("all_answered")
         self.way_on = ui("submit") if self.is_complete else ui("go_on")
+        if not missing and not self.has_members:
+            self.where_we_are, self.way_on = ui("left_nobody"), ui("add_member")
         if self.has_unseen_comments:
             self.where_we_are, self.way_on = ui("returned_see_fields"), ui("go_to_comments")
         # Known from the county's roster or from an earlier visit, whole, and untouched so far.
@@ -130,6 +133,8 @@ class VisitScreen(PhoneScreen):
             self._shown(member, "sex"),
             "" if age is None else ui("age", age=age),
         ]
+        if below[0] == below[1]:
+            del below[1]  # 女 is the daughter, and her sex
         card = RecordCard(
             title=member.title(theme.lang),
             below="·".join(b for b in below if b),
@@ -182,6 +187,8 @@ class VisitScreen(PhoneScreen):
             waiting = next(s for s in steps if s.comments)
         if waiting:
             self.phone.go("questions", step=waiting)
+        elif not self.has_members:
+            self.add_member()
         else:
             self.submit()
 

@@ -295,7 +295,7 @@ class Household(ma.Schema):
     )
     survey_mode = Code(
         "走访方式",
-        "Visited by",
+        "Kind of visit",
         codes="survey_mode",
         group="visit",
         required=always,

@@ -311,6 +311,39 @@ def test_nothing_changed_is_offered_only_where_nothing_is_missing(phone: Callabl
     assert not driver.sees("都没变,直接提交")
 
 
+def test_a_household_without_people_asks_for_them(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    answer_household(driver)
+    begin_person(driver)
+    driver.back()
+    driver.back()
+    driver.until(lambda: driver.screen == "visit")
+    assert driver.sees("还没有登记家人")
+    assert not driver.sees("可以提交")
+    driver.tap_text("看看还差什么")
+    driver.tap_text("这户还没有登记家人", exact=False)
+    driver.until(lambda: driver.screen == "visit")
+    driver.tap_text("加一位家庭成员")
+    assert at(driver) == "identity"
+
+
+def test_a_household_without_a_head_leads_to_who_is_who(phone: Callable[..., Driver]):
+    driver = phone()
+    open_village(driver, "大湾村")
+    start_household(driver)
+    answer_household(driver)
+    begin_person(driver)
+    driver.fill("id_no", FAMILY[1].id_no)
+    driver.fill("name", FAMILY[1].name)
+    driver.back()
+    driver.tap_text("看看还差什么")
+    driver.tap_text("每户应有且只有一位户主", exact=False)
+    driver.until(lambda: driver.screen == "questions")
+    assert driver.question("relation")
+
+
 def test_what_neighbours_said_is_touched_instead_of_typed(phone: Callable[..., Driver]):
     driver = phone()
     open_village(driver, "大湾村")

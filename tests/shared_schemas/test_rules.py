@@ -133,6 +133,21 @@ def test_a_rule_is_raised_where_it_is_broken(rule, level, field, kind, index, va
     assert (rule, level, field) in hits(changed(a_family(), kind, index, **values))
 
 
+def test_a_household_of_nobody_is_told_so():
+    empty = dataclasses.replace(a_family(), members=(), intentions=(), consents=())
+    told = [hit.message() for hit in check_bundle(empty, Surroundings(TODAY))]
+    assert told == ["这户还没有登记家人，请加上户主和家人"]
+
+
+def test_a_missing_answer_is_named_in_the_language_of_the_reader():
+    lacking = changed(a_family(), "household", 0, category=None)
+    hit = next(h for h in check_bundle(lacking, Surroundings(TODAY)) if h.rule == "REQUIRED")
+    assert (hit.message(), hit.message("en")) == (
+        "请填写“农户类别”",
+        "Please answer “Household category”",
+    )
+
+
 def test_spouse_and_head_of_one_sex_are_doubtful():
     bundle = changed(a_family(), "member", 1, sex="1", id_no=None, no_id_reason="1")
     assert ("V04", W, "sex") in hits(bundle)
