@@ -892,18 +892,21 @@ class Visit:
         return [s for s in steps if s not in last] + last
 
     def _part(self, about: str) -> list[RecordForm]:
-        """Return the records that are asked about one: the household, or a member with what he says."""
+        """Return the records that are asked about one: the household, or a member with what he says.
+
+        Who refused to be recorded is asked for no wish, and for no firm's eyes unless he once opened them.
+        """
         form = self.record(about)
         if form.kind == "household":
             return [form]
-        part = [form]
         consents = self.consents_of(form)
-        part += consents.values()
         intention = self.intention_of(form)
-        refused = SURVEY in consents and consents[SURVEY].values.get("given") is False
-        if intention is not None and not refused:
-            part.append(intention)
-        return part
+        if intention is None:
+            return [form]
+        if consents[SURVEY].values.get("given") is not False:
+            return [form, *consents.values(), intention]
+        shares = consents[SHARE_HR].answered.get("given") is True
+        return [form, *consents.values()] if shares else [form, consents[SURVEY]]
 
     def _steps_of(self, about: RecordForm, lang: str) -> list[Step]:
         """Return the steps of the household or of a member, at last the look at what is only likely."""

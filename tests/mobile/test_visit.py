@@ -257,6 +257,26 @@ def test_withdrawn_consent_keeps_its_day_and_gets_the_day_of_the_withdrawal(stor
     assert waiting(store)[1]["values"] == {"given": False, "withdrawn_on": "2026-12-24"}
 
 
+def test_who_refuses_is_asked_nothing_more(store: Store) -> None:
+    visit = a_filled_visit(store)
+    wife = visit.members[1]
+    visit.record_consent(wife, "survey", given=False)
+    asked = [step for step in visit.steps() if step.about == wife.record_id]
+    assert [(step.kind, step.group) for step in asked][-1] == ("consent", "answer")
+    assert [step.kind for step in asked].count("consent") == 1
+    assert visit.submit().submitted
+
+
+def test_who_refuses_what_he_once_shared_is_asked_to_close_that_too(store: Store) -> None:
+    visit = a_filled_visit(store)
+    wife = visit.members[1]
+    visit.record_consent(wife, "share_hr", given=True, method="1")
+    visit.record_consent(wife, "survey", given=False)
+    asked = [step for step in visit.steps() if step.about == wife.record_id]
+    assert [step.kind for step in asked].count("consent") == 2
+    assert [step.kind for step in asked].count("intention") == 0
+
+
 def test_wish_without_consent_is_sent_to_the_consent_question(store: Store) -> None:
     visit = a_filled_visit(store)
     wife = visit.members[1]
