@@ -185,6 +185,8 @@ class Theme(EventDispatcher):
     touch = NumericProperty()
     main_button = NumericProperty()
     gap = NumericProperty()
+    drawn = NumericProperty(1)
+    """Pixels of a dp in an icon beside words: it grows with them, though not as fast."""
 
     look = StringProperty("day")
     scale = NumericProperty(1.0)
@@ -211,6 +213,7 @@ class Theme(EventDispatcher):
         self.touch = dp(TOUCH)
         self.main_button = dp(MAIN_BUTTON)
         self.gap = dp(12)
+        self.drawn = dp(1 + (self.scale - 1) * 0.6)
 
 
 theme = Theme()

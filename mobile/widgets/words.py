@@ -126,6 +126,22 @@ def wrap(words: str, width: float, measure: Callable[[str], float]) -> str:
     return "\n".join([*lines, line])
 
 
+def balanced(words: str, width: float, measure: Callable[[str], float]) -> str:
+    """Return the words in as few lines as `wrap` needs, all about as long: none is left with one letter."""
+    lines = wrap(words, width, measure)
+    count, narrow, wide = lines.count("\n"), 0.0, width
+    if not count:
+        return lines
+    for _ in range(6):
+        middle = (narrow + wide) / 2
+        tried = wrap(words, middle, measure)
+        if tried.count("\n") > count:
+            narrow = middle
+        else:
+            lines, wide = tried, middle
+    return lines
+
+
 def _fitting(piece: str, width: float, measure: Callable[[str], float]) -> list[str]:
     if len(piece) == 1 or measure(piece) <= width or has_tibetan(piece):
         return [piece]
@@ -229,14 +245,14 @@ class Words(Label):
             if width <= 1:
                 return
             self.text_size = (widest, None)
-            shown = wrap(shown, width, measure)
+            shown = (balanced if self.halign == "center" else wrap)(shown, width, measure)
         self.text = marked(shown, self.font_size) if is_tibetan else shown
         if is_tibetan:
             self.markup, self.font_script_name = True, "Tibt"
 
 
 class RowName(Words):
-    """The name in a row of a list. A long one is smaller, and in two lines, before it leaves `room`."""
+    """The name in a row of a list. A long one is smaller, and in two lines, and never leaves `room`."""
 
     full_size = NumericProperty(20)
     room = NumericProperty(0)
@@ -248,7 +264,9 @@ class RowName(Words):
 
     def texture_update(self, *largs: object) -> None:
         """Take the size first, then break the lines."""
-        self.font_size = self.full_size * self._share()
+        share = self._share()
+        self.font_size = self.full_size * share
+        self.max_lines = max(1, int(self.room / (self.full_size * LINE * share)))
         super().texture_update(*largs)
 
     def _share(self) -> float:
@@ -264,7 +282,7 @@ class RowName(Words):
 
 LINE = 1.7
 """Height of a line of words, as a share of their size."""
-ROW_SIZES = (1.0, 0.85, 0.7, 0.55)
+ROW_SIZES = (1.0, 0.85, 0.7, 0.55, 0.45)
 """Sizes of a name in a row, as shares of the full one: each opens the font once more."""
 
 

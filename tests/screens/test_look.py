@@ -8,7 +8,7 @@ import pytest
 
 from mobile.settings import LOOKS as CHOSEN_LOOKS
 from mobile.theme import CONTRAST, LOOKS, PAIRS, contrast
-from mobile.widgets.words import drawable, is_drawable, typeset, unbreakable, wrap
+from mobile.widgets.words import balanced, drawable, is_drawable, typeset, unbreakable, wrap
 from shared_schemas.locale import _catalogue, korean
 from shared_schemas.records import record_kind
 from tests.screens.driver import Driver
@@ -42,6 +42,12 @@ def test_no_line_starts_with_a_closing_mark():
     broken = wrap("一二三四,五六七八。九十", 50, lambda piece: 10 * len(piece))
     assert [line[0] for line in broken.split("\n") if line[0] in ",。"] == []
     assert max(len(line) for line in broken.split("\n")) <= 5
+
+
+def test_words_in_the_middle_have_lines_of_one_length():
+    broken = balanced("都没变直接提交", 60, lambda piece: 10 * len(piece))
+    assert broken == "都没变直\n接提交"
+    assert balanced("都没变", 60, lambda piece: 10 * len(piece)) == "都没变"
 
 
 def test_a_syllable_of_tibetan_is_never_broken():
