@@ -54,8 +54,9 @@ SOON = ("today", "households", "visit", "questions")
 """Made while nobody waits, once another screen stands, the lock too: what a cadre opens next."""
 
 BETWEEN_S = 0.1
-NEXT_TOUCH_S = 0.6
-"""Who has just touched the phone touches it again within this time: nothing is made ahead then."""
+NEXT_TOUCH_S = 0.5
+"""Who has just touched the phone touches it again within this time: nothing is made ahead then, nor
+before a new screen was seen."""
 
 LISTS = ("today", "search", "villages", "households")
 """Screens from which a household is opened, and which count what there is."""
@@ -123,7 +124,7 @@ class ChushanApp(App):
         self.key: bytes | None = None
         """The key itself, while the app is not locked."""
         self.is_locked = False
-        self.touched_at_s = 0.0
+        self.touched_at_s = self._shown_at_s = 0.0
         self._locks = 0
         self._at_work = 0
         self._makes_ready = makes_ready
@@ -429,6 +430,7 @@ class ChushanApp(App):
         screen.enter(**facts)
         self.manager.current = name
         device().hide_from_pictures(name not in MAY_BE_PICTURED)
+        self._shown_at_s = self.since_boot_s()
         if self._makes_ready:
             self._making_ready()
 
@@ -441,13 +443,14 @@ class ChushanApp(App):
     def make_ready(self) -> None:
         """Make what a visit needs while nobody waits for it, one thing a moment."""
         missing = next((name for name in SOON if not self.manager.has_screen(name)), None)
-        if self.since_boot_s() - self.touched_at_s < NEXT_TOUCH_S:
+        busy_at_s = max(self.touched_at_s, self._shown_at_s)
+        if self.since_boot_s() - busy_at_s < NEXT_TOUCH_S:
             self._making_ready()
         elif missing is not None:
             self._make(missing)
             self._making_ready()
-        else:
-            self.manager.get_screen("questions").make_ready()
+        elif self.manager.get_screen("questions").make_ready():
+            self._making_ready()
 
     def rest(self) -> None:
         """Do while nobody touches the phone what else Python and SQLite do while a form opens."""

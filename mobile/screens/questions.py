@@ -167,9 +167,18 @@ class QuestionsScreen(PhoneScreen):
         """Tell whether a choice is meant by typed words or pinyin initials."""
         return typed in choice.label or matches(choice.label, typed)
 
-    def make_ready(self) -> None:
-        """Make the keys to which somebody new opens."""
+    def make_ready(self) -> bool:
+        """Make one of the cards and keys to which a new household or person opens; False when all are there."""
+        for kind in map(record_kind, ("household", "member")):
+            first = next(iter(kind.groups))
+            for name, field in kind.fields.items():
+                key = (kind.name, name, field.widget)
+                if field.info.group == first and key not in self._made:
+                    self._made[key] = QuestionCard(field.widget, self)
+                    return True
+        is_missing = "resident_id" not in self._keypads
         self.keypad("resident_id")
+        return is_missing
 
     def keypad(self, kind: str) -> Keypad:
         """Return the keys for a kind of number, which are made once."""
@@ -352,7 +361,7 @@ class QuestionsScreen(PhoneScreen):
     def _card(self, question: Any) -> QuestionCard:
         key = (self.form.kind, question.name, question.widget)
         if key not in self._made:
-            self._made[key] = QuestionCard(question, self)
+            self._made[key] = QuestionCard(question.widget, self)
         return self._made[key]
 
     def _worded(self, question: Any) -> Any:

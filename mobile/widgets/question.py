@@ -85,9 +85,9 @@ class QuestionCard(Card):
     explain = ObjectProperty(None, allownone=True)
     """Asks why a warning is right all the same; None where nothing is doubtful."""
 
-    def __init__(self, question: Any, answers: Answers, **kwargs: Any) -> None:
+    def __init__(self, widget: str, answers: Answers, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.control = CONTROLS.get(question.widget, TextControl)(answers)
+        self.control = CONTROLS.get(widget, TextControl)(answers)
         self.parts: dict[str, Any] = {"control": self.control}
         self.add_widget(self.control)
 
