@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 
 from mobile.storage import records
 from mobile.storage.database import Store
-from mobile.storage.records import DONE, DRAFT, RETURNED, TO_VISIT, WAITING, HouseholdRow
+from mobile.storage.records import (
+    DONE,
+    DRAFT,
+    RETURNED,
+    TO_VISIT,
+    WAITING,
+    WITH_COUNTY,
+    HouseholdRow,
+)
 
 SHOWN = 3
 """Returned households and drafts that stand on the first screen with their people; the lists have all."""
@@ -33,6 +41,8 @@ class Today:
     drafts: tuple[HouseholdRow, ...]
     waiting: int
     """Households that are submitted and not sent."""
+    with_county: int
+    """Households of which the county has something to settle: a conflict, or what it holds."""
     village_code: str
     """Where the cadre is: of the household that he touched last, or of the next one; "" when unknown."""
     is_clock_behind: bool
@@ -80,6 +90,7 @@ def today_of(
         next_door=next_one,
         drafts=tuple(row for row in rows if row.state == DRAFT),
         waiting=sum(row.state == WAITING for row in rows),
+        with_county=sum(row.state in WITH_COUNTY for row in rows),
         village_code=here.village_code if here else "",
         is_clock_behind=is_clock_behind,
     )

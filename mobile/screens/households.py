@@ -1,4 +1,7 @@
-"""The households of a village: what came back first, then whom to visit, drafts, done."""
+"""The households of a village: what came back first, then whom to visit, drafts, done.
+
+Without a village: those that came back, or those of which the county has something to settle.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from kivy.uix.recycleview.views import RecycleDataViewBehavior
 from mobile.screens import handed_in  # noqa: F401 - its card stands in the kv
 from mobile.screens.screen import PhoneScreen
 from mobile.screens.states import STATE_LOOKS
+from mobile.storage.records import RETURNED, WITH_COUNTY
 from mobile.theme import theme, ui
 from mobile.widgets import load_kv
 from mobile.widgets.kit import Pressable
@@ -34,10 +38,15 @@ class HouseholdRow(RecycleDataViewBehavior, Pressable, BoxLayout):
         self.screen.open_household(self.household_id)
 
 
+LISTS = {"returned": {RETURNED}, "with_county": WITH_COUNTY}
+"""The states of the households in a list across the villages."""
+
+
 class HouseholdsScreen(PhoneScreen):
-    """Households of one village, or everything that came back when there is no village."""
+    """Households of one village, or of all those that are in one of the states of `LISTS`."""
 
     village_code = ObjectProperty(None, allownone=True)
+    which = StringProperty("returned")
     village_name = StringProperty("")
     summary = StringProperty("")
     count = NumericProperty(0)
@@ -47,17 +56,17 @@ class HouseholdsScreen(PhoneScreen):
         super().__init__(**kwargs)
         self._look_soon = Clock.create_trigger(lambda _: self.look(), 0.2)
 
-    def enter(self, village_code: str | None = None, **_: object) -> None:
-        """Show a village, or all that came back."""
+    def enter(self, village_code: str | None = None, which: str = "returned", **_: object) -> None:
+        """Show a village, or a list across the villages."""
         from mobile.storage.records import villages
 
         if village_code != self.village_code:
             self.ids.search.ids.text_input.text = ""
-        self.village_code = village_code
+        self.village_code, self.which = village_code, which
         self.ids.handed_in.show()
         self.can_add = village_code is not None
         row = next(iter(villages(self.phone.store, village_code)), None) if village_code else None
-        self.village_name = row.name if row else ui("returned_title")
+        self.village_name = row.name if row else ui(f"{which}_title")
         self.summary = ui("progress", done=row.done, total=row.total) if row and row.total else ""
         self.look()
 
@@ -67,11 +76,11 @@ class HouseholdsScreen(PhoneScreen):
 
     def look(self) -> None:
         """Fill the list."""
-        from mobile.storage.records import RETURNED, households
+        from mobile.storage.records import households
 
         rows = households(self.phone.store, self.village_code, self.ids.search.text.strip())
         if self.village_code is None:
-            rows = [row for row in rows if row.state == RETURNED]
+            rows = [row for row in rows if row.state in LISTS[self.which]]
         self.count = len(rows)
         self.ids.rows.data = [self._shown(row) for row in rows]
 

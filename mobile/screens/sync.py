@@ -104,7 +104,8 @@ class SyncScreen(PhoneScreen):
         at = STAGES.index(stage)
         for i, name in enumerate(STAGES):
             self.rows[name].state = "done" if i < at else "now" if i == at else "to_come"
-        self.rows[stage].detail = ui("of", done=done, of=of) if of else (str(done) if done else "")
+        counted = ui("of", done=done, of=of) if of > 1 else str(done or "")
+        self.rows[stage].detail = counted if stage != "hello" else ""
         within = done / of if of else 0.5
         self.share = (at + min(1.0, within)) / len(STAGES)
 
@@ -140,15 +141,15 @@ class SyncScreen(PhoneScreen):
 
     def _show(self, result: Any) -> None:
         failed = result.error is not None
-        waits = bool(result.held or result.conflicts or result.returned)
+        waits = bool(result.held or result.conflicts or result.returned or result.is_clock_wrong)
         self.tone = "red" if failed else "amber" if waits else "green"
         self.icon = "error" if failed else "warning" if waits else "check"
         self.headline = ui("sync_cut") if failed else ui("sync_done")
         self.words = result.error.words(theme.lang) if failed else result.words(theme.lang)
         rows = self.ids.results
         rows.clear_widgets()
-        if not failed:
-            self.ids.stages.clear_widgets()
+        if not failed or not (result.sent or result.received):
+            self.ids.stages.clear_widgets()  # of use while it runs, or to see how far it came
         stored = result.applied + result.merged + result.held + result.conflicts
         if failed and not (result.sent or result.received or result.remaining):
             return
@@ -161,7 +162,7 @@ class SyncScreen(PhoneScreen):
             ("returned", result.returned, "warm", "returned"),
             ("remaining", result.remaining, "slate", "clock"),
         ):
-            if figure or key in ("sent", "stored", "received"):
+            if figure or (key in ("sent", "stored", "received") and not failed):
                 lit = tone if figure else "soft"
                 rows.add_widget(
                     ResultRow(words=ui(f"result_{key}"), figure=f"{figure:,}", tone=lit, icon=icon)

@@ -49,6 +49,8 @@ class TodayScreen(PhoneScreen):
     sent = StringProperty("")
     """What waits to be sent, or that nothing does: of a phone that never synced neither is true."""
     sent_icon = StringProperty("check")
+    with_county = StringProperty("")
+    """How many households the county has something to settle of; empty when it has not."""
     last_sync = StringProperty("")
     has_households = BooleanProperty(True)
     village_code = StringProperty("")
@@ -71,6 +73,10 @@ class TodayScreen(PhoneScreen):
         self.village_code = day.village_code
         self.village_name = phone.village_name(day.village_code) if day.village_code else ""
         self.ids.handed_in.show()
+        if self.ids.handed_in.is_there:
+            self.ids.page.scroll_y = 1  # who has just been handed in is said at the top
+        count = day.with_county
+        self.with_county = ui("today_with_county", count=count) if count else ""
         self._show_returned(day.returned)
         self._show_rows("next_door", [day.next_door] if day.next_door else [])
         self._show_rows("drafts", day.drafts)
@@ -130,6 +136,10 @@ class TodayScreen(PhoneScreen):
     def search(self) -> None:
         """Find somebody."""
         self.phone.go("search")
+
+    def show_with_county(self) -> None:
+        """Show the households of which the county has something to settle."""
+        self.phone.go("households", which="with_county")
 
     def villages(self) -> None:
         """Show the villages."""

@@ -23,6 +23,7 @@ STATES = (RETURNED, CONFLICT, HELD, DRAFT, TO_VISIT, WAITING, SYNCED, APPROVED)
 """States of a household on the phone, those that ask something of the cadre first."""
 
 DONE = frozenset({WAITING, SYNCED, APPROVED, HELD, CONFLICT})
+WITH_COUNTY = frozenset({HELD, CONFLICT})
 
 
 LEAST_TO_BE_USUAL = 5

@@ -63,6 +63,9 @@ Progress = Callable[[str, int, int], None]
 """Called with the stage ("hello", "push", "pull", "compare"), how much is done, how much in all (0: unknown)."""
 
 
+DAY_MS = 24 * 3600 * 1000
+
+
 @dataclass(frozen=True, slots=True)
 class SyncResult:
     """What a sync came to, also when it was cut: then `error` says why and the rest is what was done."""
@@ -93,8 +96,15 @@ class SyncResult:
     """The final comparison still finds a difference: a fault that the county should hear of."""
     is_outdated: bool = False
     """The county's server knows more fields than this app: it should be updated."""
+    clock_off_ms: int = 0
+    """How far the phone's clock is ahead of the server's; visits of a wrong day count wrongly."""
     error: SyncError | None = None
     finished_at_ms: int = 0
+
+    @property
+    def is_clock_wrong(self) -> bool:
+        """Whether the phone's date is off by a day or more."""
+        return abs(self.clock_off_ms) >= DAY_MS
 
     @property
     def message(self) -> str:
@@ -129,6 +139,10 @@ class SyncResult:
             said.append(text("sync.unequal", lang))
         if self.is_outdated:
             said.append(text("sync.outdated", lang))
+        if self.is_clock_wrong:
+            days = abs(self.clock_off_ms) // DAY_MS
+            way = "ahead" if self.clock_off_ms > 0 else "behind"
+            said.append(text(f"sync.clock_{way}", lang, days=days))
         return "。".join(said) + "。" if lang == "zh" else ". ".join(said) + "."
 
 
@@ -261,7 +275,8 @@ class _Attempt:
             is_same_life = get(connection, "incarnation") == incarnation
         self.told, self.check = answer, answer.get("check")
         is_outdated = answer.get("schema", SCHEMA_VERSION) > SCHEMA_VERSION
-        self.result = replace(self.result, is_outdated=is_outdated)
+        clock_off_ms = self.store.clock() - answer["now_ms"]
+        self.result = replace(self.result, is_outdated=is_outdated, clock_off_ms=clock_off_ms)
         self.tally = answer["tally"] if is_same_life else {}
         if stored:
             # What it has kept may have ended otherwise in the life that it lost.

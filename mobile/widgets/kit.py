@@ -221,8 +221,12 @@ class Sheet(ModalView):
         super().open(*args, animation=False, **kwargs)
 
 
+SECONDS_A_LETTER = {"zh": 0.15, "en": 0.06}
+"""For a slow reader."""
+
+
 class Toast(FloatLayout):
-    """Two seconds of words that need no answer."""
+    """Words that need no answer; they stay as long as it takes to read them."""
 
     words = StringProperty("")
 
@@ -237,7 +241,7 @@ class Toast(FloatLayout):
             animation.bind(on_complete=lambda *_: Window.remove_widget(toast))
             animation.start(toast)
 
-        Clock.schedule_once(fade, 2.0)
+        Clock.schedule_once(fade, max(2.0, len(words) * SECONDS_A_LETTER[theme.lang]))
 
     def on_touch_down(self, touch: object) -> bool:
         """Let every touch through to what is below."""

@@ -96,6 +96,25 @@ def test_second_sync_sends_and_receives_nothing(phone: Store) -> None:
     ).fetchone()[0] == 0  # fmt: skip
 
 
+@pytest.mark.parametrize(("days", "said"), [(400, "快了400天"), (-9000, "慢了9000天"), (0, "")])
+def test_a_wrong_date_is_said_after_the_sync(
+    county: County, tmp_path: Path, days: int, said: str
+) -> None:
+    first = county.phone(tmp_path / "dated" / "p.db")
+    first.close()
+    # A minute's more, so that the seconds of the test cannot cost a day.
+    off_ms = days * attempt.DAY_MS + (60_000 if days > 0 else -60_000 if days else 0)
+    store = open_store(
+        tmp_path / "dated" / "p.db", clock=lambda: time.time_ns() // 1_000_000 + off_ms
+    )
+    result = sync_once(store, timeout_s=10)
+    assert result.error is None
+    assert said in result.message
+    assert result.is_clock_wrong == bool(days)
+    assert attempt.last_result(store) == result
+    store.close()
+
+
 def test_household_of_the_register_comes_down_and_is_confirmed(
     county: County, phone: Store
 ) -> None:

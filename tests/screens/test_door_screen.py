@@ -88,6 +88,21 @@ def test_what_a_family_could_get_is_offered_when_it_was_handed_in(
     assert not driver.sees("家已提交")
 
 
+def test_what_was_just_handed_in_is_said_where_the_day_is_looked_at(phone: Callable[..., Driver]):
+    driver = phone()
+    page = driver.app.manager.current_screen.ids.page
+    page.scroll_y = 0
+    done = next(r for r in households(driver.app.store, villages()[0]) if r.state == "approved")
+    driver.app.open_visit(done.id, done.village_code)
+    driver.settle()
+    driver.tap_text("都没变,直接提交")
+    driver.until(lambda: driver.screen == "today")
+    driver.settle()
+    card = driver.find(kind="HandedInCard")
+    assert page.y <= card.to_window(*card.pos)[1]
+    assert card.to_window(card.x, card.top)[1] <= page.top + 1
+
+
 def test_the_day_says_that_nothing_was_ever_sent_rather_than_that_all_is(
     phone: Callable[..., Driver],
 ):

@@ -67,6 +67,10 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
 def test_visit_says_what_the_county_has_to_settle(tmp_path: Path, driver: Driver) -> None:
     village = a_contested_household(tmp_path)
     driver.start()
+    driver.tap_text("等县里处理的1户")
+    assert driver.sees("等县里处理的", exact=True)
+    assert len([w for w in driver.widgets() if type(w).__name__ == "HouseholdRow"]) == 1
+    driver.back()
     open_village(driver, village)
     driver.tap(driver.find(kind="HouseholdRow"))
     driver.until(lambda: driver.screen == "visit")
