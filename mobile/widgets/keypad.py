@@ -11,6 +11,7 @@ from kivy.factory import Factory
 from kivy.properties import StringProperty
 from kivy.uix.anchorlayout import AnchorLayout
 
+from mobile.theme import theme
 from mobile.widgets import entry, load_kv  # noqa: F401 - the entry's rules stand in the kv
 from mobile.widgets.entry import SAVED_AFTER_S
 from mobile.widgets.kit import Pressable, Sheet
@@ -49,7 +50,9 @@ def phone_grouped(typed: str) -> str:
 def day_grouped(typed: str) -> str:
     """Show eight digits as year, month and day, with places for what is still to come."""
     digits = typed.replace("-", "")[:8].ljust(8, "_")
-    return f"{digits[:4]} 年 {digits[4:6]} 月 {digits[6:]} 日"
+    if theme.lang == "zh":
+        return f"{digits[:4]} 年 {digits[4:6]} 月 {digits[6:]} 日"
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
 
 
 PADS = {

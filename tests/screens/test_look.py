@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from mobile.settings import LOOKS as CHOSEN_LOOKS
-from mobile.theme import CONTRAST, LOOKS, PAIRS, contrast
+from mobile.theme import CONTRAST, LOOKS, PAIRS, contrast, theme
+from mobile.widgets.keypad import day_grouped
 from mobile.widgets.words import balanced, drawable, is_drawable, typeset, unbreakable, wrap
 from shared_schemas.locale import _catalogue, korean
 from shared_schemas.records import record_kind
@@ -61,6 +62,13 @@ def test_marks_after_chinese_words_are_printed_full_width():
     assert typeset("For 秀兰, wxl") == "For 秀兰, wxl"
     assert typeset("点“同步”") == "点“同步”"
     assert typeset("touch “Sync”") == 'touch "Sync"'
+
+
+def test_a_day_being_typed_is_written_as_the_reader_writes_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(theme, "lang", "zh")
+    assert day_grouped("199303") == "1993 年 03 月 __ 日"
+    monkeypatch.setattr(theme, "lang", "en")
+    assert day_grouped("199303") == "1993-03-__"
 
 
 def test_every_question_that_the_phone_asks_has_a_korean_title():
