@@ -129,9 +129,12 @@ def wrap(words: str, width: float, measure: Callable[[str], float]) -> str:
 def balanced(words: str, width: float, measure: Callable[[str], float]) -> str:
     """Return the words in as few lines as `wrap` needs, all about as long: none is left with one letter."""
     lines = wrap(words, width, measure)
-    count, narrow, wide = lines.count("\n"), 0.0, width
+    count, wide = lines.count("\n"), width
     if not count:
         return lines
+    narrow = max(
+        min(measure(piece), width) for piece in unbreakable(words)
+    )  # no word is broken for it
     for _ in range(6):
         middle = (narrow + wide) / 2
         tried = wrap(words, middle, measure)

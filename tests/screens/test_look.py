@@ -48,6 +48,7 @@ def test_no_line_starts_with_a_closing_mark():
 def test_words_in_the_middle_have_lines_of_one_length():
     broken = balanced("都没变直接提交", 60, lambda piece: 10 * len(piece))
     assert broken == "都没变直\n接提交"
+    assert balanced("registered poor", 100, lambda piece: 10 * len(piece)) == "registered\npoor"
     assert balanced("都没变", 60, lambda piece: 10 * len(piece)) == "都没变"
 
 
