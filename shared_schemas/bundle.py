@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared_schemas.fields import Facts
+from shared_schemas.records.consent import refuses
 
 Record = Mapping[str, Any]
 
@@ -44,7 +45,8 @@ class Bundle:
         if kind == "household":
             return Facts(record, {}, record, today)
         member = record if kind == "member" else self.member(record.get("member_id"))
-        return Facts(record, member, self.household, today)
+        refused = kind == "member" and any(refuses(c, record.get("id")) for c in self.consents)
+        return Facts(record, member, self.household, today, refused)
 
 
 def bundle_of(records: list[tuple[str, Record]]) -> Bundle:

@@ -92,6 +92,8 @@ class Facts:
     member: Mapping[str, Any] = field(default_factory=dict)
     household: Mapping[str, Any] = field(default_factory=dict)
     today: str | None = None
+    refused: bool = False
+    """Whether the member concerned refused the survey: of him only who he is is asked then."""
 
     @property
     def survey_date(self) -> str | None:

@@ -21,8 +21,8 @@ from shared_schemas.fields import Facts
 from shared_schemas.locale import text
 from shared_schemas.phone_index import keys_of
 from shared_schemas.records import asked_fields, record_kind, record_kinds
-from shared_schemas.records.consent import SHARE_HR, SURVEY
-from shared_schemas.records.member import HEAD, WORKING_AGE
+from shared_schemas.records.consent import SHARE_HR, SURVEY, refuses
+from shared_schemas.records.member import HEAD, WHO, WORKING_AGE
 from shared_schemas.rules import Hit, Level, Surroundings, check_bundle
 
 GONE = frozenset({"2", "5"})
@@ -259,7 +259,16 @@ class Visit:
         if form.kind == "household":
             return Facts(values, {}, values, self.today)
         about = form if form.kind == "member" else self.member(values.get("member_id"))
-        return Facts(values, about.values if about else {}, self.household.values, self.today)
+        refused = form.kind == "member" and self._has_refused(form.record_id)
+        known = about.values if about else {}
+        return Facts(values, known, self.household.values, self.today, refused)
+
+    def _has_refused(self, member_id: str) -> bool:
+        """Whether a member refused the survey."""
+        return any(
+            form.kind == "consent" and not form.is_void and refuses(form.answered, member_id)
+            for form in self._forms.values()
+        )
 
     def place_name(self, code: str) -> str:
         """Return what a division is called, with the place above it; the code when unknown."""
@@ -705,17 +714,10 @@ class Visit:
 
     def _submitted(self) -> list[RecordForm]:
         """The records that stand. The intention of who refused the survey does not."""
-        refused = {
-            form.values.get("member_id")
-            for form in self.records()
-            if form.kind == "consent"
-            and form.values.get("consent_kind") == SURVEY
-            and form.values.get("given") is False
-        }
         return [
             form
             for form in self.records()
-            if form.kind != "intention" or form.values.get("member_id") not in refused
+            if form.kind != "intention" or not self._has_refused(form.values["member_id"])
         ]
 
     def _final(self, form: RecordForm) -> dict[str, Any]:
@@ -723,7 +725,8 @@ class Visit:
 
         An answer to a question that is no longer asked is dropped; the county's value goes too when
         it was this visit that made the question fall away. Of the dead and those who left, and of
-        how a consent was once given, what is known stays.
+        how a consent was once given, what is known stays; of who refuses the survey as it was known
+        before he was asked, by the register or an earlier visit.
         """
         values = form.values
         known = form.known.values if form.known else {}
@@ -735,6 +738,9 @@ class Visit:
         ]
         if not hidden:
             return values
+        if form.kind == "member" and self._has_refused(form.record_id):
+            kept = {name: known[name] for name in hidden if name in known}
+            return {n: value for n, value in values.items() if n not in hidden} | kept
         is_gone = form.kind == "member" and values.get("member_change") in GONE
         stays = is_gone or form.kind == "consent"
         before = set() if stays else set(asked_fields(form.kind, self._facts_before(form)))
@@ -903,19 +909,30 @@ class Visit:
         intention = self.intention_of(form)
         if intention is None:
             return [form]
-        if consents[SURVEY].values.get("given") is not False:
+        if not self._has_refused(form.record_id):
             return [form, *consents.values(), intention]
         shares = consents[SHARE_HR].answered.get("given") is True
         return [form, *consents.values()] if shares else [form, consents[SURVEY]]
 
     def _steps_of(self, about: RecordForm, lang: str) -> list[Step]:
-        """Return the steps of the household or of a member, at last the look at what is only likely."""
+        """Return the steps of the household or of a member, at last the look at what is only likely.
+
+        Of a member first who he is, then whether he agrees to the survey: all else is asked after it.
+        """
         part = self._part(about.record_id)
         steps = [
             self._step(form, group, about.record_id, lang)
             for form in part
             for group in form.groups(lang)
         ]
+        survey = self.consents_of(about).get(SURVEY) if about.kind == "member" else None
+        if survey is not None:
+            steps.sort(
+                key=lambda step: (
+                    step.kind != "member" or step.group not in WHO,
+                    step.record_id != survey.record_id,
+                )
+            )
         if any(form.guesses for form in part):
             steps.append(
                 Step(

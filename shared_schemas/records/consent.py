@@ -5,7 +5,8 @@ Without a `share_hr` consent that was given and not withdrawn, a person is never
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import marshmallow as ma
 
@@ -26,6 +27,12 @@ SURVEY, SHARE_HR = "survey", "share_hr"
 ORAL_WITH_WITNESS = "2"
 
 
+def refuses(consent: Mapping[str, Any], member_id: str | None) -> bool:
+    """Whether a consent is a member's refusal to be surveyed."""
+    is_his = consent.get("member_id") == member_id and consent.get("consent_kind") == SURVEY
+    return is_his and consent.get("given") is False
+
+
 def _given(facts: Facts) -> bool:
     return facts.values.get("given") is True
 
@@ -35,7 +42,10 @@ def _witnessed(facts: Facts) -> bool:
 
 
 class Consent(ma.Schema):
-    """Fields of a consent (domain.md 4.2 and 3.8)."""
+    """Fields of a consent (domain.md 4.2 and 3.8).
+
+    The survey's is asked once it is known who somebody is, before his health, his work and his wishes.
+    """
 
     groups: ClassVar = {"answer": ("本人答复", "The worker's answer")}
 

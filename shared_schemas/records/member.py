@@ -33,6 +33,8 @@ from shared_schemas.fields import (
 
 WORKING_AGE = 16
 HEAD = "02"
+WHO = ("identity", "family")
+"""The groups that say who belongs to the household; the others are asked of who agrees to the survey."""
 IN_EMPLOYMENT, PUBLIC_POST, NOT_EMPLOYED = "1", "6", "7"
 
 
@@ -50,6 +52,10 @@ def _adult_here(facts: Facts) -> bool:
     return adult(facts) and _here(facts)
 
 
+def _agreed(facts: Facts) -> bool:
+    return _adult_here(facts) and not facts.refused
+
+
 def _no_id(facts: Facts) -> bool:
     return adult(facts) and not facts.values.get("id_no")
 
@@ -59,19 +65,19 @@ def _student(facts: Facts) -> bool:
 
 
 def _disabled(facts: Facts) -> bool:
-    return _adult_here(facts) and "4" in (facts.values.get("health") or [])
+    return _agreed(facts) and "4" in (facts.values.get("health") or [])
 
 
 def _working(facts: Facts) -> bool:
-    return _adult_here(facts) and facts.values.get("work_form") not in (None, NOT_EMPLOYED, "4")
+    return _agreed(facts) and facts.values.get("work_form") not in (None, NOT_EMPLOYED, "4")
 
 
 def _employed(facts: Facts) -> bool:
-    return _adult_here(facts) and facts.values.get("work_form") == IN_EMPLOYMENT
+    return _agreed(facts) and facts.values.get("work_form") == IN_EMPLOYMENT
 
 
 def _on_public_post(facts: Facts) -> bool:
-    return _adult_here(facts) and facts.values.get("work_form") == PUBLIC_POST
+    return _agreed(facts) and facts.values.get("work_form") == PUBLIC_POST
 
 
 class Member(ma.Schema):
@@ -185,8 +191,8 @@ class Member(ma.Schema):
         codes="ethnic",
         group="background",
         merge=Merge.HOLD,
-        required=_adult_here,
-        asked=_adult_here,
+        required=_agreed,
+        asked=_agreed,
         sensitivity=Sensitivity.SENSITIVE,
         roster=("民族",),
     )
@@ -203,15 +209,15 @@ class Member(ma.Schema):
         "预计毕业日期",
         "Graduates on",
         group="background",
-        asked=lambda facts: _adult_here(facts) and _student(facts),
+        asked=lambda facts: _agreed(facts) and _student(facts),
     )
     education = Code(
         "文化程度",
         "Education",
         codes="education",
         group="background",
-        required=lambda facts: _adult_here(facts) and not _student(facts),
-        asked=_adult_here,
+        required=lambda facts: _agreed(facts) and not _student(facts),
+        asked=_agreed,
         audiences=LISTED,
         roster=("文化程度", "学历"),
     )
@@ -219,15 +225,15 @@ class Member(ma.Schema):
         "文盲或半文盲",
         "Cannot read",
         group="background",
-        asked=lambda facts: _adult_here(facts) and facts.values.get("education") == "90",
+        asked=lambda facts: _agreed(facts) and facts.values.get("education") == "90",
     )
     marital = Code(
         "婚姻状况",
         "Marital status",
         codes="marital",
         group="background",
-        required=_adult_here,
-        asked=_adult_here,
+        required=_agreed,
+        asked=_agreed,
         roster=("婚姻状况", "婚姻"),
     )
     political = Code(
@@ -236,7 +242,7 @@ class Member(ma.Schema):
         codes="political",
         group="background",
         aside=True,
-        asked=_adult_here,
+        asked=_agreed,
         sensitivity=Sensitivity.SENSITIVE,
         roster=("政治面貌",),
     )
@@ -245,8 +251,8 @@ class Member(ma.Schema):
         "Mandarin",
         codes="mandarin",
         group="background",
-        required=_adult_here,
-        asked=_adult_here,
+        required=_agreed,
+        asked=_agreed,
         audiences=LISTED,
         roster=("是否会讲普通话", "普通话", "会讲普通话"),
     )
@@ -257,8 +263,8 @@ class Member(ma.Schema):
         most=3,
         excludes_others="1",
         group="health",
-        required=_adult_here,
-        asked=_adult_here,
+        required=_agreed,
+        asked=_agreed,
         sensitivity=Sensitivity.SENSITIVE,
         roster=("健康状况", "健康"),
     )
@@ -276,15 +282,15 @@ class Member(ma.Schema):
         "Ability to work",
         codes="labour_ability",
         group="health",
-        required=_adult_here,
-        asked=_adult_here,
+        required=_agreed,
+        asked=_agreed,
         roster=("劳动技能", "劳动能力", "是否劳动力"),
     )
     skills = Skills(
         "技能",
         "Skills",
         group="work",
-        asked=_adult_here,
+        asked=_agreed,
         merge=Merge.UNION,
         audiences=LISTED,
         roster=("技能特长", "工种"),
@@ -294,8 +300,8 @@ class Member(ma.Schema):
         "Form of work",
         codes="work_form",
         group="work",
-        required=_adult_here,
-        asked=_adult_here,
+        required=_agreed,
+        asked=_agreed,
     )
     public_post = Code(
         "公益性岗位类型",

@@ -267,6 +267,56 @@ def test_who_refuses_is_asked_nothing_more(store: Store) -> None:
     assert visit.submit().submitted
 
 
+def test_the_survey_s_consent_comes_before_health_work_and_wishes(store: Store) -> None:
+    visit = a_filled_visit(store)
+    asked = [s for s in visit.steps() if s.about == visit.members[0].record_id]
+    assert [(step.kind, step.group) for step in asked[:9]] == [
+        ("member", "identity"), ("member", "family"), ("consent", "answer"),
+        ("member", "background"), ("member", "health"), ("member", "work"),
+        ("consent", "answer"), ("intention", "wish"), ("intention", "where"),
+    ]  # fmt: skip
+    assert asked[2].record_id == visit.consents_of(visit.members[0])["survey"].record_id
+
+
+def test_of_who_refuses_at_the_door_only_who_he_is_is_handed_in(store: Store) -> None:
+    visit = a_filled_visit(store)
+    wife = visit.members[1]
+    visit.record_consent(wife, "survey", given=False)
+    assert [s.group for s in visit.steps() if s.about == wife.record_id] == [
+        "identity", "family", "answer",
+    ]  # fmt: skip
+    assert visit.submit().submitted
+    sent = next(c for c in waiting(store) if c["record_id"] == wife.record_id)
+    assert set(sent["values"]) == {
+        "household_id", "id_no", "name", "sex", "birth_date", "relation", "lives_here", "in_school",
+    }  # fmt: skip
+
+
+def test_who_refuses_later_keeps_what_was_known_and_no_answer_of_today(store: Store) -> None:
+    household_id = a_submitted_household(store)
+    settled(store, household_id)
+    visit = a_visit(store, household_id)
+    head = visit.members[0]
+    ability = head.values["labour_ability"]
+    head.answer("labour_ability", "4")
+    head.answer("education", "40")
+    visit.record_consent(head, "survey", given=False)
+    assert visit.submit().submitted
+    assert head.record_id not in {c["record_id"] for c in waiting(store)}
+    kept = records.bundle(store, household_id).member(head.record_id)
+    assert kept["labour_ability"] == ability
+
+
+def test_who_agrees_after_all_has_the_answers_of_today(store: Store) -> None:
+    visit = a_filled_visit(store)
+    wife = visit.members[1]
+    answers = wife.answered
+    visit.record_consent(wife, "survey", given=False)
+    visit.record_consent(wife, "survey", given=True, method="1")
+    assert visit.record(wife.record_id).answered == answers
+    assert "health" in {step.group for step in visit.steps() if step.about == wife.record_id}
+
+
 def test_who_refuses_what_he_once_shared_is_asked_to_close_that_too(store: Store) -> None:
     visit = a_filled_visit(store)
     wife = visit.members[1]

@@ -76,16 +76,18 @@ def begin_person(driver: Driver) -> None:
 def add_person(driver: Driver, person: Person) -> None:
     """From the overview or a look, through the questions about a new member, to the look at him."""
     begin_person(driver)
-    answer_member(driver, person)
+    answer_who(driver, person)
     if not person.is_child:
-        answer_consents(driver)
+        answer_consent(driver)
+        answer_life(driver, person)
+        answer_consent(driver)
         answer_wishes(driver, person)
     driver.until(lambda: at(driver) == "look")
     look_over(driver, likely_of(person))
 
 
-def answer_member(driver: Driver, person: Person) -> None:
-    """From a member's first question to what comes after him: consent, or the look."""
+def answer_who(driver: Driver, person: Person) -> None:
+    """From a member's first question to the survey's consent, or to the look at a child."""
     if person.id_no:
         driver.fill("id_no", person.id_no)
     driver.fill("name", person.name)
@@ -99,8 +101,10 @@ def answer_member(driver: Driver, person: Person) -> None:
         for name, label in likely_of(person).values():
             see_to(driver, name, label)
         driver.go_on()
-    if person.is_child:
-        return
+
+
+def answer_life(driver: Driver, person: Person) -> None:
+    """From what is asked after the survey's consent to the consent for firms."""
     _choose_all(
         driver,
         [
@@ -147,12 +151,11 @@ def look_over(driver: Driver, wanted: dict[str, tuple[str, str]]) -> None:
             driver.until(lambda: at(driver) == "look")
 
 
-def answer_consents(driver: Driver) -> None:
-    """Both consents are given, the first in writing; the second is likely taken as the first."""
-    for _ in range(2):
-        driver.choose("given", "同意")
-        see_to(driver, "method", "签字照片")
-        driver.go_on()
+def answer_consent(driver: Driver) -> None:
+    """A consent is given in writing; the later ones are likely taken as the first was."""
+    driver.choose("given", "同意")
+    see_to(driver, "method", "签字照片")
+    driver.go_on()
 
 
 def answer_wishes(driver: Driver, person: Person) -> None:

@@ -184,6 +184,10 @@ def _new_household(driver: Driver, shot) -> None:
     shot("14-places")
     driver.back()
     driver.go_on()
+    shot("18-consent")
+    driver.choose("given", "同意")
+    driver.choose("method", "签字照片")
+    driver.go_on()
     for name, label in (
         ("ethnic", "布依族"), ("education", "初中"), ("marital", "已婚"),
     ):  # fmt: skip
@@ -203,13 +207,10 @@ def _new_household(driver: Driver, shot) -> None:
     driver.close_keys()
     driver.choose("work_form", "未就业")
     driver.go_on()
-    shot("18-consent")
-    driver.choose("given", "同意")
-    driver.choose("method", "签字照片")
-    driver.go_on()
     driver.choose("given", "不同意")
     driver.go_on()
     driver.tap_text("上一步")
+    driver._reveal(driver.question("given"))
     shot("19-consent-refused")
     driver.tap_text("下一步")
     driver.choose("wants_job", "想外出")

@@ -23,7 +23,8 @@ from tests.screens.flows import (
     FAMILY,
     add_person,
     answer_household,
-    answer_member,
+    answer_life,
+    answer_who,
     at,
     begin_person,
     open_village,
@@ -116,7 +117,7 @@ def test_the_last_answer_leads_on_and_an_answer_that_is_mended_does_not(
     start_household(driver)
     answer_household(driver)
     begin_person(driver)
-    answer_member(driver, FAMILY[0])
+    answer_who(driver, FAMILY[0])
     screen = driver.app.manager.current_screen
     first = screen.step
     driver.choose("given", "同意")
@@ -125,6 +126,7 @@ def test_the_last_answer_leads_on_and_an_answer_that_is_mended_does_not(
     assert screen.moves_on
     assert driver.question("method").question.shown == "签字照片"  # seen before it moves
     driver.until(lambda: screen.step.record_id != first.record_id)
+    answer_life(driver, FAMILY[0])
     driver.choose("given", "同意")
     assert driver.question("method").question.notice  # likely, as before: looked at in the end
     second = screen.form
@@ -155,7 +157,7 @@ def test_what_was_passed_over_as_likely_is_looked_at_and_mended_in_the_look(
     driver.tap_text("都对,登记家人")
     assert household.drafts["survey_mode"].value == "1"
     driver.until(lambda: driver.find(kind="Keypad"))
-    answer_member(driver, FAMILY[0])
+    answer_who(driver, FAMILY[0])
     driver.app.visit.record_consent(driver.app.visit.members[0], "survey", False)
     driver.back()
     add_person(driver, FAMILY[2])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared_schemas import fields, records, resident_id
 from shared_schemas.locale import _catalogue, text
+from shared_schemas.records.member import WHO
 
 WOMAN, MAN, LEAP, MINOR = (
     "522399199303121129",
@@ -161,6 +162,16 @@ def test_children_are_asked_for_little():
     asked = set(records.asked_fields("member", facts))
     assert {"name", "birth_date", "sex", "relation"} <= asked
     assert not asked & {"phone", "ethnic", "health", "labour_ability", "work_form", "skills"}
+
+
+def test_of_who_refused_the_survey_only_who_he_is_is_asked():
+    adult = {"birth_date": "1990-01-01", "work_form": "1", "education": "90", "health": ["4"]}
+    kind = records.record_kind("member")
+    home = {"survey_date": "2026-11-20"}
+    asked = records.asked_fields("member", fields.Facts(adult, adult, home))
+    refused = records.asked_fields("member", fields.Facts(adult, adult, home, refused=True))
+    assert refused == [name for name in asked if kind.fields[name].info.group in WHO]
+    assert len(refused) < len(asked) / 2
 
 
 def test_the_question_follows_the_answer():

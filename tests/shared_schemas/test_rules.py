@@ -111,7 +111,7 @@ E, W, R = "E", "W", "R"
         ("V08", W, "labour_ability", "member", 0, {"labour_ability": "5"}),
         ("V09", E, "work_months", "member", 0, {"work_form": "2", "work_place_code": "330200000000"}),
         ("V09", E, "work_place_code", "member", 0, {"work_form": "2", "work_months": 5}),
-        ("V10", E, "education", "member", 0, {"education": None}),
+        ("V10", E, "education", "member", 1, {"education": None}),
         ("V11", E, "phone", "member", 1, {"phone": "123"}),
         ("V13", E, "regions", "intention", 0, {"reach": "3", "regions": ["330200000000"]}),
         ("V14", E, "survey_date", "household", 0, {"survey_date": "2026-12-24"}),
@@ -137,6 +137,23 @@ def test_a_household_of_nobody_is_told_so():
     empty = dataclasses.replace(a_family(), members=(), intentions=(), consents=())
     told = [hit.message() for hit in check_bundle(empty, Surroundings(TODAY))]
     assert told == ["这户还没有登记家人，请加上户主和家人"]
+
+
+def test_of_who_refused_only_who_he_is_is_missed():
+    of_life = (
+        "ethnic",
+        "education",
+        "marital",
+        "speaks_mandarin",
+        "health",
+        "labour_ability",
+        "work_form",
+    )
+    bundle = changed(a_family(), "member", 0, **dict.fromkeys(of_life))
+    assert hits(bundle) == hits(a_family())
+    assert ("REQUIRED", E, "relation") in hits(changed(bundle, "member", 0, relation=None))
+    agreed = changed(bundle, "consent", 2, given=True, method="1")
+    assert ("REQUIRED", E, "health") in hits(agreed)
 
 
 def test_a_missing_answer_is_named_in_the_language_of_the_reader():
